@@ -1,0 +1,137 @@
+"""CPU an execution: this library against raw boto3, and against the least that Python can do.
+
+All of them list the same job over HTTP on loopback from a server in another process, in turn
+and several times over. What is printed is the CPU time of this process, user and system, and
+for each round the ratios between the contenders of that round; machines differ and are noisy,
+so only the ratios mean anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import http.client
+import json
+import multiprocessing
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from urllib.parse import urlencode, urlsplit
+
+import boto3
+import botocore
+
+from iotjobs_client import IoTJobsClient, JobExecutionStatus
+from iotjobs_client.testing import LocalEndpoint, make_fleet
+
+JOB_ID = "firmware-42"
+
+
+def serve(size: int, connection: Connection) -> None:
+    """Serve last night's job, over on all its things, until ``connection`` says stop."""
+    fleet = make_fleet(size, statuses=[s for s in JobExecutionStatus if s.is_terminal])
+    with LocalEndpoint({JOB_ID: fleet}) as endpoint:
+        connection.send(endpoint.url)
+        connection.recv()
+
+
+@contextmanager
+def endpoint(size: int) -> Iterator[str]:
+    """The URL of an endpoint in another process."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(size, there))
+    process.start()
+    try:
+        yield here.recv()
+    finally:
+        here.send("stop")
+        process.join()
+
+
+def contenders(url: str) -> dict[str, Callable[[], int]]:
+    """What is compared, by name: each lists the job once and says how many it counted."""
+    session = boto3.Session(
+        aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1"
+    )
+    raw = session.client("iot", endpoint_url=url)
+    borrowing = IoTJobsClient(session.client("iot", endpoint_url=url))
+    owning = IoTJobsClient(session=session, endpoint_url=url)
+
+    def raw_boto3() -> int:
+        pages = raw.get_paginator("list_job_executions_for_job").paginate(
+            jobId=JOB_ID, PaginationConfig={"PageSize": 250}
+        )
+        return sum(1 for page in pages for _ in page["executionSummaries"])
+
+    def owned() -> int:
+        return sum(1 for _ in owning.list_job_executions_for_job(JOB_ID))
+
+    def borrowed() -> int:
+        return sum(1 for _ in borrowing.list_job_executions_for_job(JOB_ID))
+
+    def floor() -> int:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc)
+        query = {"maxResults": 250}
+        count = 0
+        while True:
+            connection.request("GET", f"/jobs/{JOB_ID}/things?{urlencode(query)}")
+            page = json.loads(connection.getresponse().read())
+            count += len(page["executionSummaries"])
+            if page["nextToken"] is None:
+                connection.close()
+                return count
+            query["nextToken"] = page["nextToken"]
+
+    return {
+        "raw boto3": raw_boto3,
+        "iotjobs_client, owned": owned,
+        "iotjobs_client, borrowed": borrowed,
+        "http.client + json.loads": floor,
+    }
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--executions", type=int, default=25_000, help="the size of the job")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each one lists it")
+    options = parser.parse_args()
+
+    seconds: dict[str, list[float]] = {}
+    with endpoint(options.executions) as url:
+        listings = contenders(url)
+        for round_number in range(options.rounds + 1):
+            for name, listing in listings.items():
+                gc.collect()  # nobody pays for what another left behind
+                start = time.process_time()
+                count = listing()
+                spent = time.process_time() - start
+                if count != options.executions:
+                    raise SystemExit(f"{name} listed {count} of {options.executions}")
+                if round_number:  # the first round warms up
+                    seconds.setdefault(name, []).append(spent)
+
+    print(
+        f"CPython {platform.python_version()}, botocore {botocore.__version__}, "
+        f"{options.executions:,} executions, pages of 250, median of {options.rounds} rounds\n"
+    )
+    print(f"{'':26}{'us an execution':>16}{'raw boto3 / it':>20}{'it / floor':>20}")
+    for name, spent in seconds.items():
+        cost = statistics.median(spent) / options.executions * 1e6
+        gain = ratios(seconds["raw boto3"], spent)
+        price = ratios(spent, seconds["http.client + json.loads"])
+        print(f"{name:26}{cost:16.2f}{gain:>20}{price:>20}")
+
+
+def ratios(above: list[float], below: list[float]) -> str:
+    """The median of the rounds' ratios, and their spread."""
+    found = [a / b for a, b in zip(above, below, strict=True)]
+    return f"{statistics.median(found):.2f} ({min(found):.1f}-{max(found):.1f})"
+
+
+if __name__ == "__main__":
+    main()

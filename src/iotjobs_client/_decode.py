@@ -1,0 +1,207 @@
+"""From the wire to the models: the one decoder, and the botocore hook that makes it fast.
+
+botocore walks every member of every execution in Python and sends each timestamp through
+dateutil, in the local zone. It emits an event with the raw body before it does so. During our
+own calls, and only then, a handler of that event reads the JSON and lets botocore parse an empty
+body; requests, signing, retries and errors remain botocore's. What the call returns then has
+plain numbers where a stub, a mock or any other client gives datetimes. The decoder takes both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from functools import cache
+from typing import Any
+
+import attrs
+
+from iotjobs_client.exceptions import OPERATION, MalformedResponseError, is_object, request_id_of
+from iotjobs_client.models import (
+    JobExecutionPage,
+    JobExecutionStatus,
+    JobExecutionSummary,
+    to_integer,
+    to_status,
+    to_thing_arn,
+    to_utc,
+)
+
+_UTC = timezone.utc
+_from_epoch = datetime.fromtimestamp
+_new = JobExecutionSummary.__new__
+(
+    _set_thing_arn,
+    _set_status,
+    _set_execution_number,
+    _set_queued_at,
+    _set_started_at,
+    _set_last_updated_at,
+    _set_retry_attempt,
+) = (
+    getattr(JobExecutionSummary, field.name).__set__ for field in attrs.fields(JobExecutionSummary)
+)
+_STATUSES = {status.value: status for status in JobExecutionStatus}
+_FIRST_ERROR = 300  # botocore raises from this HTTP status on
+_ISO_8601 = re.compile(
+    r"(?a)(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?"
+)
+
+# True in the context of one of our calls. The client may be shared: what others call on it,
+# meanwhile or from other threads, must come out as if we were not there.
+_is_our_call: ContextVar[bool] = ContextVar("iotjobs_client_call", default=False)
+
+
+def install(client: object) -> None:
+    """Register our handlers with ``client`` where it has botocore's events; once, for good."""
+    hooks = sys.modules.get("botocore.hooks")
+    events: Any = getattr(getattr(client, "meta", None), "events", None)
+    # Not isinstance(), which an autospecced mock passes: mocks must see no call but the real one.
+    if hooks is None or hooks.BaseEventHooks not in type(events).__mro__:
+        return
+    for event, handler in (("before-parse", _read_body), ("before-send", _add_user_agent)):
+        events.register(f"{event}.iot.{OPERATION}", handler, unique_id=f"iotjobs-client.{event}")
+
+
+def call(client: Any, arguments: Mapping[str, object]) -> object:
+    """``client.list_job_executions_for_job(**arguments)``, with our handlers awake."""
+    token = _is_our_call.set(True)
+    try:
+        return client.list_job_executions_for_job(**arguments)
+    finally:
+        _is_our_call.reset(token)
+
+
+def _read_body(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    # botocore's before-parse event; what stands in customized_response_dict goes into what the
+    # call returns.
+    if not _is_our_call.get():
+        return
+    status, headers, body = (response_dict[key] for key in ("status_code", "headers", "body"))
+    try:
+        content = _load_object(body)
+    except ValueError as error:
+        if status < _FIRST_ERROR:
+            # botocore itself would take it for an empty last page, and the listing would end.
+            raise MalformedResponseError(
+                f"{error}; {len(body):,} bytes of {headers.get('content-type', 'no content type')}",
+                request_id=headers.get("x-amzn-requestid"),
+            ) from None
+        content = {"message": body[:1_000].decode(errors="replace")}
+    if status < _FIRST_ERROR:
+        customized_response_dict.update(
+            executionSummaries=content.get("executionSummaries"),
+            nextToken=content.get("nextToken"),
+        )
+        response_dict["body"] = b""
+    else:
+        # botocore's parser of errors fails with whatever comes where the body is no object or
+        # the code no string, before it looks at the HTTP status and tries again.
+        texts = {name: value for name, value in content.items() if isinstance(value, str)}
+        response_dict["body"] = json.dumps(texts).encode()
+
+
+def _load_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body.decode())
+    except RecursionError:
+        raise ValueError("the body is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"the body is not JSON in UTF-8 ({error})") from None
+    if not is_object(content):
+        raise ValueError(f"the body is not an object but a {type(content).__name__}")
+    return content
+
+
+def _add_user_agent(request: Any, **_: object) -> None:
+    # botocore's before-send event; the signature does not cover this header.
+    if _is_our_call.get():
+        agent = request.headers.get("User-Agent", b"")
+        request.headers["User-Agent"] = agent + b" iotjobs-client/" + _version()
+
+
+@cache
+def _version() -> bytes:
+    from importlib.metadata import version  # noqa: PLC0415  (slow, but botocore has it by now)
+
+    return version("iotjobs-client").encode()
+
+
+def decode(response: object) -> JobExecutionPage:
+    """The page in what the client's method returned; its ``resume_token`` is not known here.
+
+    Raises:
+        MalformedResponseError: It is not what the API reference describes.
+    """
+    if not is_object(response):
+        raise MalformedResponseError(f"the answer is not a dict but a {type(response).__name__}")
+    request_id = request_id_of(response.get("ResponseMetadata"))
+    items: Any = response.get("executionSummaries")
+    next_token: Any = response.get("nextToken")
+    for name, value, kinds in (
+        ("executionSummaries", items, (list, tuple)),
+        ("nextToken", next_token, (str,)),
+    ):
+        if value is not None and not isinstance(value, kinds):
+            raise MalformedResponseError(
+                f"{name} is not a {kinds[0].__name__} but a {type(value).__name__}",
+                request_id=request_id,
+            )
+    executions: list[JobExecutionSummary] = []
+    try:
+        for item in items or ():
+            executions.append(_to_summary(item))  # noqa: PERF401  (their number tells the culprit)
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        # What datetime says of a time is as clear as what the model says of a member.
+        is_clear = isinstance(error, (ArithmeticError, OSError, ValueError))
+        wrong = str(error) if is_clear else "not the object that the API reference describes"
+        raise MalformedResponseError(
+            f"executionSummaries[{len(executions)}]: {wrong}", request_id=request_id
+        ) from None
+    return JobExecutionPage(tuple(executions), next_token or None, None, request_id)
+
+
+def _to_summary(item: Any) -> JobExecutionSummary:
+    # The hot path. What is of the usual type is set as it is, all else goes through the model's
+    # converters. The members are set through their slots, since the constructor of a frozen
+    # class would convert once more: together that halves the time an execution takes.
+    member = item["jobExecutionSummary"].get
+    thing_arn, status = item.get("thingArn"), member("status")
+    number, attempt = member("executionNumber"), member("retryAttempt")
+    queued, started, updated = member("queuedAt"), member("startedAt"), member("lastUpdatedAt")
+    new = _new(JobExecutionSummary)
+    _set_thing_arn(
+        new, thing_arn if thing_arn and type(thing_arn) is str else to_thing_arn(thing_arn)
+    )
+    _set_status(new, _STATUSES.get(status) or to_status(status))
+    _set_execution_number(new, number if type(number) is int else to_integer(number))
+    _set_queued_at(
+        new, _from_epoch(queued, _UTC) if type(queued) is float else _to_datetime(queued)
+    )
+    _set_started_at(
+        new, _from_epoch(started, _UTC) if type(started) is float else _to_datetime(started)
+    )
+    _set_last_updated_at(
+        new, _from_epoch(updated, _UTC) if type(updated) is float else _to_datetime(updated)
+    )
+    _set_retry_attempt(new, attempt if type(attempt) is int else to_integer(attempt))
+    return new
+
+
+def _to_datetime(value: Any) -> datetime | None:
+    """The time in ``value``: seconds since 1970, ISO 8601, a datetime or ``None``."""
+    if type(value) in (float, int):
+        return _from_epoch(value, _UTC)
+    match = _ISO_8601.fullmatch(value) if type(value) is str else None
+    if match is not None:
+        day, time, fraction, zone = match.groups("")
+        value = datetime.fromisoformat(
+            f"{day}T{time}.{fraction:0<6.6}{zone.replace('Z', '+00:00')}"
+        )
+    return to_utc(value)

@@ -1,0 +1,124 @@
+"""Resume tokens: where in a listing we are, as a string that travels.
+
+A token carries the job, the statuses, which of them is being listed, the service's token of the
+page, and a fingerprint of each execution of that page that was already given. Fingerprints
+rather than their number: while a listing is interrupted, executions leave the page (a QUEUED one
+starts, say) and others move up. A number would then pass over executions that nobody saw.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from iotjobs_client.exceptions import InvalidArgumentError
+from iotjobs_client.models import JobExecutionSummary
+
+_VERSION = 1
+_CHECKSUM_SIZE = 8
+_FINGERPRINT_SIZE = 6
+
+
+@attrs.frozen
+class Position:
+    """Where a page starts, and what of it was already given.
+
+    Attributes:
+        status_index: Which of the listing's statuses is being listed, from 0.
+        next_token: The service's token of the page; ``None`` for the first.
+        given: The fingerprints of the executions of this page that were given before.
+    """
+
+    status_index: int = 0
+    next_token: str | None = None
+    given: tuple[bytes, ...] = ()
+
+    def past(self, executions: Iterable[JobExecutionSummary]) -> Position:
+        """This position once ``executions`` of its page were given as well."""
+        return attrs.evolve(self, given=(*self.given, *map(_fingerprint, executions)))
+
+    def pick_new(
+        self, executions: tuple[JobExecutionSummary, ...]
+    ) -> tuple[tuple[JobExecutionSummary, ...], tuple[bytes, ...]]:
+        """The executions that were not given yet, and the fingerprints that matched none.
+
+        Those that matched none are looked for in the pages that follow: with a smaller page
+        size the executions stand there.
+        """
+        if not self.given:
+            return executions, ()
+        unmatched = Counter(self.given)
+        new: list[JobExecutionSummary] = []
+        for execution in executions:
+            fingerprint = _fingerprint(execution)
+            if unmatched[fingerprint]:
+                unmatched[fingerprint] -= 1
+            else:
+                new.append(execution)
+        return tuple(new), tuple(unmatched.elements())
+
+
+def to_token(job_id: str, statuses: Sequence[str], position: Position) -> str:
+    """The resume token for ``position`` in the listing of ``statuses`` of ``job_id``."""
+    head = [_VERSION, job_id, statuses, position.status_index, position.next_token]
+    return _pack(json.dumps(head).encode() + b"\n" + b"".join(position.given))
+
+
+def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
+    """The position that ``token`` stands for in the listing of ``statuses`` of ``job_id``.
+
+    Raises:
+        InvalidArgumentError: It is damaged, or of another listing. The text does not repeat it,
+            for it holds the service's own token.
+    """
+    if not isinstance(token, str):
+        raise InvalidArgumentError(
+            f"resume_token must be a str or None, not {type(token).__name__}"
+        )
+    try:
+        content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[_CHECKSUM_SIZE:]
+    except ValueError:
+        content = b""
+    if not content or _pack(content) != token:
+        raise InvalidArgumentError(
+            f"resume_token must be whole and unchanged; these {len(token)} characters are not"
+        )
+    head, _, given = content.partition(b"\n")
+    version, *listing = json.loads(head)
+    if version != _VERSION:
+        raise InvalidArgumentError(
+            f"resume_token must be of format {_VERSION}, not {version}: "
+            "another version of iotjobs-client made it"
+        )
+    of_job_id, of_statuses, status_index, next_token = listing
+    if (of_job_id, of_statuses) != (job_id, list(statuses)):
+        raise InvalidArgumentError(
+            f"resume_token must be of the same listing: it is of job {of_job_id!r} with status "
+            f"{of_statuses or None}, not of job {job_id!r} with status {list(statuses) or None}"
+        )
+    fingerprints = (
+        given[start : start + _FINGERPRINT_SIZE]
+        for start in range(0, len(given), _FINGERPRINT_SIZE)
+    )
+    return Position(status_index, next_token, tuple(fingerprints))
+
+
+def _fingerprint(execution: JobExecutionSummary) -> bytes:
+    identity = f"{execution.thing_arn}\n{execution.execution_number}"
+    return _digest(identity.encode(errors="surrogatepass"), _FINGERPRINT_SIZE)
+
+
+def _pack(content: bytes) -> str:
+    # Packed again and compared, a token shows any change, even one that base64 would pass over.
+    packed = base64.urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
+    return packed.rstrip(b"=").decode()
+
+
+def _digest(data: bytes, size: int) -> bytes:
+    from hashlib import blake2b  # noqa: PLC0415  (loads OpenSSL, and most programs need no token)
+
+    return blake2b(data, digest_size=size).digest()

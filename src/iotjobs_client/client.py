@@ -1,0 +1,280 @@
+"""The client: it owns or borrows a boto3 ``iot`` client, and makes the requests of its listings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from threading import Lock
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Protocol
+
+from iotjobs_client import _decode
+from iotjobs_client.exceptions import (
+    ConfigurationError,
+    InvalidArgumentError,
+    mapped,
+    wrong_argument,
+)
+from iotjobs_client.paginator import LARGEST_PAGE, JobExecutionPaginator
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from boto3.session import Session
+    from botocore.client import BaseClient
+    from botocore.config import Config
+    from typing_extensions import Self
+
+    from iotjobs_client.models import JobExecutionPage
+
+
+class SupportsListJobExecutionsForJob(Protocol):
+    """What an :class:`IoTJobsClient` needs of a client: this one method.
+
+    A boto3 ``iot`` client has it; so may a stand-in of your own.
+    """
+
+    @property
+    def list_job_executions_for_job(self) -> Callable[..., Any]:
+        """What boto3's method of that name takes and returns.
+
+        It is called with ``jobId``, ``maxResults`` and, where they apply, ``status`` and
+        ``nextToken``.
+        """
+        ...
+
+
+def check_rate(requests_per_second: object) -> None:
+    """Refuse what is no rate.
+
+    Raises:
+        InvalidArgumentError: It is neither ``None`` nor a finite number above 0.
+    """
+    if requests_per_second is not None and (
+        isinstance(requests_per_second, bool)
+        or not isinstance(requests_per_second, (int, float))
+        or not 0 < requests_per_second < math.inf
+    ):
+        raise wrong_argument(
+            "requests_per_second", "a number above 0, or None", requests_per_second
+        )
+
+
+class IoTJobsClient:
+    """A typed client for the executions of AWS IoT jobs, over a boto3 ``iot`` client.
+
+    It owns a boto3 client that it builds at the first request, or borrows yours. An own one
+    follows your environment, profile and ``config`` in everything, retries included. A borrowed
+    one is never closed, and what others call on it comes out as ever.
+
+    Safe to share between threads. An owning client pickles: its options travel, not its
+    connections.
+
+    Args:
+        client: A boto3 ``iot`` client to borrow, stubbed or not, or any object with the method
+            ``list_job_executions_for_job``. It excludes all options but ``requests_per_second``.
+        session: The :class:`boto3.session.Session` to build the client from; excludes
+            ``profile_name``.
+        region_name: The AWS region, such as ``"eu-west-1"``.
+        profile_name: The profile in the AWS configuration files.
+        endpoint_url: The URL to send requests to, in place of the region's endpoint.
+        config: botocore's :class:`~botocore.config.Config`: timeouts, retries, proxies.
+        requests_per_second: Space this client's requests so evenly that no more than this start
+            in a second, over all its threads and listings, and others find room under the
+            account's quota. botocore's retries come on top. ``None`` for no limit.
+
+    Raises:
+        InvalidArgumentError: An option is wrong, or does not go with another.
+
+    >>> from iotjobs_client import IoTJobsClient
+    >>> with IoTJobsClient(region_name="eu-west-1") as client:
+    ...     executions = client.list_job_executions_for_job("firmware-42", status="FAILED")
+    """
+
+    def __init__(
+        self,
+        client: SupportsListJobExecutionsForJob | BaseClient | None = None,
+        *,
+        session: Session | None = None,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        endpoint_url: str | None = None,
+        config: Config | None = None,
+        requests_per_second: float | None = None,
+    ) -> None:
+        self._options: dict[str, Any] = {
+            "session": session,
+            "region_name": region_name,
+            "profile_name": profile_name,
+            "endpoint_url": endpoint_url,
+            "config": config,
+            "requests_per_second": requests_per_second,
+        }
+        self._check_options(client)
+        self._interval = 0.0 if requests_per_second is None else 1 / requests_per_second
+        self._next_request_at = 0.0
+        self._pacing = Lock()
+        self._building = Lock()
+        self._is_closed = False
+        self._is_borrowed = client is not None
+        self._client: Any = client
+        if client is not None:
+            _decode.install(client)
+
+    def _check_options(self, client: object) -> None:
+        options = {name: value for name, value in self._options.items() if value is not None}
+        check_rate(options.pop("requests_per_second", None))
+        if client is not None:
+            if not callable(getattr(client, "list_job_executions_for_job", None)):
+                rule = "an iot client with a method list_job_executions_for_job, or None"
+                raise wrong_argument("client", rule, client)
+            if options:
+                raise InvalidArgumentError(
+                    f"client must be given without {', '.join(options)}, which would build another"
+                )
+        for name in ("region_name", "profile_name", "endpoint_url"):
+            if not isinstance(options.get(name, ""), str):
+                raise wrong_argument(name, "a str or None", options[name])
+        if "session" in options:
+            if not callable(getattr(options["session"], "client", None)):
+                raise wrong_argument("session", "a boto3 Session or None", options["session"])
+            if "profile_name" in options:
+                raise InvalidArgumentError(
+                    "profile_name must be given without session, which has a profile of its own"
+                )
+
+    def __repr__(self) -> str:
+        """The client as a call, with the options that are set."""
+        options = {"client": self._client} if self._is_borrowed else self._options
+        given = (f"{name}={value!r}" for name, value in options.items() if value is not None)
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def __reduce__(self) -> tuple[Callable[[], IoTJobsClient], tuple[()]]:
+        """Pickle the options of an owning client.
+
+        Raises:
+            TypeError: The client borrows its boto3 client or its session, which do not pickle.
+        """
+        for name, is_there in (
+            ("client", self._is_borrowed),
+            ("session", self._options["session"] is not None),
+        ):
+            if is_there:
+                raise TypeError(
+                    f"cannot pickle an {type(self).__name__} with a {name} of yours; "
+                    "build it there from region_name, profile_name, endpoint_url and config"
+                )
+        return partial(type(self), **self._options), ()
+
+    def __enter__(self) -> Self:
+        """Nothing is built yet: the first request does that."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the boto3 client if this client owns it; a borrowed one stays as it is.
+
+        A listing that asks for a page afterwards fails with a :class:`ConfigurationError`.
+        Closing twice does no harm.
+        """
+        with self._building:
+            self._is_closed = True
+            if self._client is not None and not self._is_borrowed:
+                self._client.close()
+
+    @property
+    def boto3_client(self) -> Any:
+        """The boto3 ``iot`` client underneath, built now if need be; for the other operations.
+
+        Raises:
+            ConfigurationError: It cannot be built, or this client is closed.
+        """
+        with self._building:  # boto3 does not promise that clients can be built by two threads
+            if self._is_closed:
+                raise ConfigurationError("this IoTJobsClient is closed")
+            if self._client is None:
+                self._client = self._build()
+            return self._client
+
+    def _build(self) -> Any:
+        import boto3  # noqa: PLC0415  (a quarter of a second that only a request is worth)
+
+        options = dict(self._options)
+        del options["requests_per_second"]
+        profile_name, given_session = options.pop("profile_name"), options.pop("session")
+        try:
+            with mapped():
+                # Not boto3's default session: others may be building a client from it right now.
+                session: Any = given_session or boto3.Session(profile_name=profile_name)
+                client = session.client("iot", **options)
+        except ValueError as error:  # botocore's word for an endpoint_url that is none
+            raise ConfigurationError(str(error)) from error
+        _decode.install(client)
+        return client
+
+    def list_job_executions_for_job(
+        self,
+        job_id: str,
+        *,
+        status: str | Iterable[str] | None = None,
+        page_size: int = LARGEST_PAGE,
+        max_items: int | None = None,
+        resume_token: str | None = None,
+    ) -> JobExecutionPaginator:
+        """List the executions of a job, with the API operation ``ListJobExecutionsForJob``.
+
+        Nothing is requested before the first execution or page is asked for.
+
+        The service filters by one status a request. Several are therefore listed one after the
+        other in the order of an execution's life: QUEUED, IN_PROGRESS, then the rest. An
+        execution that moves forward meanwhile may come twice, the later state last; it is not
+        missed.
+
+        Args:
+            job_id: The job (``jobId``): 1 to 64 characters of ``a-z``, ``A-Z``, ``0-9``, ``_``
+                and ``-``.
+            status: List the executions with this status, or with one of these; ``None`` for all.
+                A :class:`JobExecutionStatus` or its word. One that this library does not know
+                must be a ``JobExecutionStatus``, so that a slip of the pen is noticed.
+            page_size: The most executions that one request asks for (``maxResults``), 1 to 250.
+                Requests count against a quota, so smaller pages make a longer listing.
+            max_items: Stop after so many executions, at least 1; ``None`` for all.
+            resume_token: Go on where another listing of the same job and statuses stood:
+                the ``resume_token`` of its iterator, of a page or of an error.
+
+        Returns:
+            An iterable of :class:`JobExecutionSummary`; its ``pages()`` gives whole pages.
+
+        Raises:
+            InvalidArgumentError: An argument is wrong; the text says which, and the rule.
+
+        The iterators raise the other errors of :mod:`iotjobs_client.exceptions`, each with the
+        ``resume_token`` of the place.
+        """
+        return JobExecutionPaginator(
+            self._list_page, job_id, status, page_size, max_items, resume_token
+        )
+
+    def _list_page(self, arguments: Mapping[str, object]) -> JobExecutionPage:
+        client = self.boto3_client
+        self._wait_for_turn()
+        with mapped():
+            return _decode.decode(_decode.call(client, arguments))
+
+    def _wait_for_turn(self) -> None:
+        if not self._interval:
+            return
+        with self._pacing:
+            now = monotonic()
+            mine = max(now, self._next_request_at)
+            self._next_request_at = mine + self._interval
+        sleep(mine - now)

@@ -1,0 +1,392 @@
+"""Every error of this library, and the one function that maps botocore's errors to them.
+
+::
+
+    IoTJobsError                      catch this one to catch them all
+    ├── InvalidArgumentError          a wrong argument, refused before any request; also ValueError
+    ├── ConfigurationError            no region, no such profile, an unusable endpoint
+    │   └── CredentialsError          no, partial, expired or unobtainable credentials
+    ├── TransportError                no answer: DNS, refused, TLS, proxy, connection lost
+    │   └── RequestTimeoutError       no answer in time; also TimeoutError
+    ├── MalformedResponseError        an answer that cannot be understood
+    │   └── PaginationError           the service gave a token for the second time
+    └── ServiceError                  the service answered with an error
+        ├── InvalidRequestError       InvalidRequestException
+        ├── ResourceNotFoundError     ResourceNotFoundException: no such job
+        ├── ThrottlingError           ThrottlingException, and the other throttling codes
+        ├── ServiceUnavailableError   ServiceUnavailableException, a bare 502, 503 or 504
+        ├── AccessDeniedError         not allowed, or credentials that the service refuses
+        └── InternalServiceError      any other 5xx
+
+An error that botocore raised is the ``__cause__`` of ours. All of ours pickle with their
+attributes (the cause stays behind) and print as one line.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeGuard
+
+OPERATION = "ListJobExecutionsForJob"
+_LONGEST_LINE = 2_000
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 100
+
+
+class IoTJobsError(Exception):
+    """The root of this library's errors.
+
+    Attributes:
+        job_id: The job that was being listed, or ``None`` outside a listing.
+        resume_token: Where the listing stopped: hand it to
+            :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job` to go on from
+            there, in this process or another. ``None`` outside a listing.
+        is_retryable: Whether the same request may well succeed if it is sent again unchanged.
+    """
+
+    is_retryable: bool = False
+
+    def __init__(
+        self, message: str = "", *, job_id: str | None = None, resume_token: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+        self.resume_token = resume_token
+
+    def __str__(self) -> str:
+        """One line: what failed, and for which job."""
+        text = self._describe() or type(self).__name__
+        return one_line(text if self.job_id is None else f"job {self.job_id!r}: {text}")
+
+    def _describe(self) -> str:
+        return str(self.args[0])
+
+
+class InvalidArgumentError(IoTJobsError, ValueError):
+    """An argument is wrong; nothing was sent. The text names it, its value and the rule."""
+
+
+class ConfigurationError(IoTJobsError):
+    """A boto3 client cannot be built or used: no region, no such profile, a bad endpoint."""
+
+
+class CredentialsError(ConfigurationError):
+    """There are no credentials, or they are partial, expired or could not be obtained."""
+
+
+class TransportError(IoTJobsError):
+    """No answer came: name resolution, a refused or lost connection, TLS, a proxy."""
+
+    is_retryable = True
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """No connection, or no answer, within the timeouts of the boto3 client."""
+
+
+class MalformedResponseError(IoTJobsError):
+    """An answer came that cannot be understood. Nothing of its page was given.
+
+    The text names the request and, where one execution is at fault, its position in the page.
+
+    Attributes:
+        request_id: The service's id of the request, where it sent one.
+    """
+
+    is_retryable = True
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request_id: str | None = None,
+        job_id: str | None = None,
+        resume_token: str | None = None,
+    ) -> None:
+        super().__init__(message, job_id=job_id, resume_token=resume_token)
+        self.request_id = request_id
+
+    def _describe(self) -> str:
+        request = "" if self.request_id is None else f" (request id {self.request_id})"
+        return f"{OPERATION} cannot be understood{request}: {self.args[0]}"
+
+
+class PaginationError(MalformedResponseError):
+    """The service gave a token that it gave before in this listing, which would never end."""
+
+    is_retryable = False
+
+
+class ServiceError(IoTJobsError):
+    """The service answered with an error; the subclasses say which.
+
+    Attributes:
+        code: The service's error code, such as ``"ThrottlingException"``; ``None`` without one.
+        message: The service's own words.
+        operation: ``"ListJobExecutionsForJob"``.
+        http_status: The HTTP status of the answer; ``None`` where a stub gave none.
+        request_id: The service's id of the request; ``None`` where it sent none.
+        attempts: How often botocore sent the request; ``None`` where a stub does not say.
+    """
+
+    operation: str = OPERATION
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+        attempts: int | None = None,
+        job_id: str | None = None,
+        resume_token: str | None = None,
+    ) -> None:
+        super().__init__(message, job_id=job_id, resume_token=resume_token)
+        self.message = message
+        self.code = code
+        self.http_status = http_status
+        self.request_id = request_id
+        self.attempts = attempts
+
+    def _describe(self) -> str:
+        facts = [
+            f"{label} {value}"
+            for label, value in (
+                ("HTTP", self.http_status),
+                ("request id", self.request_id),
+                ("attempts", self.attempts),
+            )
+            if value is not None
+        ]
+        return (
+            f"{self.operation} failed with {self.code or type(self).__name__}"
+            f"{' (' + ', '.join(facts) + ')' if facts else ''}: {self.message or 'no message'}"
+        )
+
+
+class InvalidRequestError(ServiceError):
+    """``InvalidRequestException`` (400): the service found the request not valid."""
+
+
+class ResourceNotFoundError(ServiceError):
+    """``ResourceNotFoundException`` (404): there is no such job in this account and region."""
+
+
+class ThrottlingError(ServiceError):
+    """``ThrottlingException`` and its kin: the rate limit stayed exceeded over all attempts."""
+
+    is_retryable = True
+
+
+class ServiceUnavailableError(ServiceError):
+    """``ServiceUnavailableException`` (503), or a bare 502, 503 or 504."""
+
+    is_retryable = True
+
+
+class AccessDeniedError(ServiceError):
+    """The caller is not allowed to, or the service refuses its credentials or signature."""
+
+
+class InternalServiceError(ServiceError):
+    """Any other answer with a 5xx status."""
+
+    is_retryable = True
+
+
+# The one mapping: a ClientError by its code, then by its HTTP status; any other of botocore's
+# errors by the name of its class or of the nearest base that stands here. By name, so that
+# neither importing this module imports botocore, nor a class that one version lacks matters.
+
+_BY_CODE: dict[str, type[ServiceError]] = {
+    "InvalidRequestException": InvalidRequestError,
+    "ValidationException": InvalidRequestError,
+    "ResourceNotFoundException": ResourceNotFoundError,
+    "ServiceUnavailableException": ServiceUnavailableError,
+    "ServiceUnavailable": ServiceUnavailableError,
+    "RequestTimeout": ServiceUnavailableError,
+    "RequestTimeoutException": ServiceUnavailableError,
+    "InternalError": InternalServiceError,
+    "InternalException": InternalServiceError,
+    "InternalFailure": InternalServiceError,
+    "InternalFailureException": InternalServiceError,
+    "InternalServerError": InternalServiceError,
+    "InternalServerException": InternalServiceError,
+    **dict.fromkeys(
+        (  # those that botocore's standard retry mode takes for throttling
+            "BandwidthLimitExceeded",
+            "EC2ThrottledException",
+            "LimitExceededException",
+            "PriorRequestNotComplete",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "TransactionInProgressException",
+        ),
+        ThrottlingError,
+    ),
+    **dict.fromkeys(
+        (  # AWS's common errors that speak of the caller, its credentials or its signature
+            "AccessDenied",
+            "AccessDeniedException",
+            "AuthFailure",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "NotAuthorized",
+            "OptInRequired",
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "SignatureDoesNotMatch",
+            "UnauthorizedException",
+            "UnauthorizedOperation",
+            "UnrecognizedClientException",
+        ),
+        AccessDeniedError,
+    ),
+}
+
+_BY_HTTP_STATUS: dict[int, type[ServiceError]] = {
+    401: AccessDeniedError,
+    403: AccessDeniedError,
+    429: ThrottlingError,
+    502: ServiceUnavailableError,
+    503: ServiceUnavailableError,
+    504: ServiceUnavailableError,
+}
+
+_FIRST_FAULT = 500
+
+_BY_BOTOCORE_CLASS: dict[str, type[IoTJobsError]] = {
+    "BotoCoreError": ConfigurationError,  # most of them, and whatever botocore adds
+    "UndefinedModelAttributeError": ConfigurationError,
+    "InvalidRegionError": ConfigurationError,  # a ValidationError, but not of our arguments
+    **dict.fromkeys(
+        (
+            "MissingParametersError",
+            "ParamValidationError",
+            "ValidationError",
+        ),
+        InvalidArgumentError,
+    ),
+    **dict.fromkeys(
+        (
+            "CredentialRetrievalError",
+            "LoginError",
+            "MetadataRetrievalError",
+            "NoAuthTokenError",
+            "NoCredentialsError",
+            "PartialCredentialsError",
+            "RefreshWithMFAUnsupportedError",
+            "SSOError",
+            "TokenRetrievalError",
+            "UnknownCredentialError",
+            "UnknownTokenProviderError",
+        ),
+        CredentialsError,
+    ),
+    "ConnectionError": TransportError,
+    "HTTPClientError": TransportError,
+    "IncompleteReadError": TransportError,
+    "ConnectTimeoutError": RequestTimeoutError,
+    "ReadTimeoutError": RequestTimeoutError,
+    "ChecksumError": MalformedResponseError,
+    "FlexibleChecksumError": MalformedResponseError,
+    "ResponseParserError": MalformedResponseError,
+    "PaginationError": PaginationError,
+    "CapacityNotAvailableError": ThrottlingError,  # botocore's own rate limiter
+}
+
+
+def from_botocore(error: Exception) -> IoTJobsError | None:
+    """Our error for one of botocore's; ``None`` for an error that is not botocore's."""
+    for base in type(error).__mro__:
+        if base.__module__.startswith("botocore."):
+            if base.__name__ == "ClientError":
+                return _from_answer(getattr(error, "response", None), str(error))
+            ours = _BY_BOTOCORE_CLASS.get(base.__name__)
+            if ours is not None:
+                return ours(str(error))
+    return None
+
+
+@contextmanager
+def mapped() -> Generator[None]:
+    """Turn botocore's errors into ours; every other error passes through untouched."""
+    try:
+        yield
+    except Exception as error:
+        ours = from_botocore(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _from_answer(response: object, text: str) -> ServiceError:
+    # A stub may leave out or misshape any part of it.
+    error = _member(response, "Error", dict)
+    metadata = _member(response, "ResponseMetadata", dict)
+    code = _member(error, "Code", str) or None
+    status = _member(metadata, "HTTPStatusCode", int)
+    retries = _member(metadata, "RetryAttempts", int)
+    ours = _BY_CODE.get(code or "") or _BY_HTTP_STATUS.get(status or 0)
+    if ours is None:
+        is_fault = status is not None and status >= _FIRST_FAULT
+        ours = InternalServiceError if is_fault else ServiceError
+    return ours(
+        _member(error, "Message", str) or text,
+        code=code,
+        http_status=status,
+        request_id=request_id_of(metadata),
+        attempts=None if retries is None else retries + 1,
+    )
+
+
+def request_id_of(metadata: object) -> str | None:
+    """The request id in botocore's ``ResponseMetadata``, where there is one."""
+    request_id: str | None = _member(metadata, "RequestId", str)
+    return request_id
+
+
+def _member(container: object, name: str, kind: type) -> Any:
+    value = container.get(name) if is_object(container) else None
+    return value if isinstance(value, kind) else None
+
+
+def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether ``value`` can be what JSON calls an object."""
+    return isinstance(value, Mapping)
+
+
+def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
+    """The error for the argument ``name``: what it must be, and what it is."""
+    return InvalidArgumentError(f"{name} must be {rule}, not {one_line(_short.repr(value))}")
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line of printable characters, cut where it is absurdly long.
+
+    What the service sends ends in logs and on terminals: it must not be able to forge a line
+    or to steer one.
+    """
+    if len(text) > _LONGEST_LINE:
+        text = text[:_LONGEST_LINE] + "…"
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in " ".join(text.split())
+    )

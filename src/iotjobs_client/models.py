@@ -1,0 +1,176 @@
+"""What a listing is made of: a status, a summary of one job execution, and a page of summaries.
+
+The names are those of the AWS IoT API reference (``JobExecutionSummaryForJob`` and
+``JobExecutionSummary``) in snake case.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from enum import Enum
+
+import attrs
+
+from iotjobs_client.exceptions import wrong_argument
+
+
+class JobExecutionStatus(str, Enum):
+    """The status of a job execution: one of the eight that the service documents, or a newer one.
+
+    A member is a :class:`str`: it equals, hashes, sorts and prints as the service's word.
+    A word that this library does not know is kept, not refused: ``JobExecutionStatus("PAUSED")``
+    is a status whose :attr:`is_known` is false. Iterating over the class gives the eight.
+
+    >>> JobExecutionStatus.TIMED_OUT == "TIMED_OUT"
+    True
+    >>> f"{JobExecutionStatus.FAILED}, {JobExecutionStatus('PAUSED')}"
+    'FAILED, PAUSED'
+    """
+
+    QUEUED = "QUEUED"
+    """The thing has not asked for the job yet."""
+    IN_PROGRESS = "IN_PROGRESS"
+    """The thing is working on the job."""
+    SUCCEEDED = "SUCCEEDED"
+    """The thing reported success."""
+    FAILED = "FAILED"
+    """The thing reported failure."""
+    TIMED_OUT = "TIMED_OUT"
+    """The thing reported nothing before the job's timeout for a thing in progress ran out."""
+    REJECTED = "REJECTED"
+    """The thing refused the job."""
+    REMOVED = "REMOVED"
+    """The thing was deleted, or left the group that a continuous job is aimed at."""
+    CANCELED = "CANCELED"
+    """The job, or this execution of it, was canceled."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> JobExecutionStatus | None:
+        # A member made on the spot, not stored: words from outside must not grow the process.
+        if not isinstance(value, str) or not value:
+            return None
+        word = str.__str__(value)
+        status = str.__new__(cls, word)
+        status._name_ = status._value_ = word
+        return status
+
+    def __str__(self) -> str:
+        return self.value
+
+    def __format__(self, format_spec: str) -> str:
+        return format(self.value, format_spec)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this is one of the eight documented statuses."""
+        return self.value in type(self).__members__
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the execution is over; false for a status that this library does not know.
+
+        Where a job retries, a thing whose execution is FAILED or TIMED_OUT may still be given
+        another one, with a higher ``execution_number``.
+        """
+        return self.is_known and self not in (self.QUEUED, self.IN_PROGRESS)
+
+
+def to_thing_arn(value: str) -> str:
+    """``value``, if it can be an ARN."""
+    if not isinstance(value, str) or not value:
+        raise wrong_argument("thing_arn", "a string that is not empty", value)
+    return value
+
+
+def to_status(value: JobExecutionStatus | str) -> JobExecutionStatus:
+    """The status that ``value`` is, or is the word for."""
+    if type(value) is JobExecutionStatus:
+        return value
+    if not isinstance(value, str) or not value:
+        raise wrong_argument("status", "a string that is not empty", value)
+    return JobExecutionStatus(value)
+
+
+def to_integer(value: int | None) -> int | None:
+    """``value``, if it is an integer or absent."""
+    if value is not None and type(value) is not int:
+        raise wrong_argument("execution_number and retry_attempt", "an int or None", value)
+    return value
+
+
+def to_utc(value: datetime | None) -> datetime | None:
+    """``value`` in UTC; a naive datetime is taken for UTC already."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        name = "queued_at, started_at and last_updated_at"
+        raise wrong_argument(name, "a datetime or None", value)
+    zone = value.tzinfo
+    if zone is timezone.utc:
+        return value
+    return value.replace(tzinfo=timezone.utc) if zone is None else value.astimezone(timezone.utc)
+
+
+@attrs.frozen
+class JobExecutionSummary:
+    """One execution of a job on one thing.
+
+    Source: ``JobExecutionSummaryForJob`` and the ``JobExecutionSummary`` within it. Of their
+    members the service promises none; :attr:`thing_arn` and :attr:`status` are always here, for
+    without them an answer is refused, and each of the others is ``None`` where the service left
+    it out. Immutable, hashable and picklable.
+
+    Attributes:
+        thing_arn: The ARN of the thing (``thingArn``).
+        status: Where the execution stands (``status``). A :class:`str` is converted.
+        execution_number: Tells this execution of the job on this thing from others
+            (``executionNumber``).
+        queued_at: When it was queued (``queuedAt``); aware, in UTC. Here as in the other times
+            a datetime of another zone is converted, and a naive one is taken as UTC.
+        started_at: When the thing began (``startedAt``); absent while it is queued.
+        last_updated_at: When it last changed (``lastUpdatedAt``).
+        retry_attempt: How many retries went before this execution (``retryAttempt``).
+
+    Raises:
+        InvalidArgumentError: A member is not of its type.
+
+    >>> summary = JobExecutionSummary(
+    ...     thing_arn="arn:aws:iot:eu-west-1:123456789012:thing/pump-7", status="FAILED"
+    ... )
+    >>> summary.thing_name, summary.status.is_terminal
+    ('pump-7', True)
+    """
+
+    thing_arn: str = attrs.field(converter=to_thing_arn)
+    status: JobExecutionStatus = attrs.field(converter=to_status)
+    execution_number: int | None = attrs.field(default=None, converter=to_integer)
+    queued_at: datetime | None = attrs.field(default=None, converter=to_utc)
+    started_at: datetime | None = attrs.field(default=None, converter=to_utc)
+    last_updated_at: datetime | None = attrs.field(default=None, converter=to_utc)
+    retry_attempt: int | None = attrs.field(default=None, converter=to_integer)
+
+    @property
+    def thing_name(self) -> str:
+        """The name of the thing: what follows ``:thing/`` in its ARN."""
+        return self.thing_arn.rpartition(":thing/")[2]
+
+
+@attrs.frozen
+class JobExecutionPage:
+    """One page, as the service cut it (less what ``max_items`` or a resumption leaves out).
+
+    Attributes:
+        executions: The executions of the page, in the service's order; it may be empty although
+            pages follow.
+        next_token: The service's own token for the page after this one (``nextToken``), or
+            ``None`` on the last page of a listing of one status.
+        resume_token: Where the listing goes on after this page, for
+            :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job`; ``None`` when
+            nothing follows.
+        request_id: The service's id of the request, where it sent one.
+    """
+
+    executions: tuple[JobExecutionSummary, ...]
+    next_token: str | None = attrs.field(default=None, repr=False)
+    resume_token: str | None = attrs.field(default=None, repr=False)
+    request_id: str | None = None

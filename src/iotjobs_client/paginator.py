@@ -1,0 +1,285 @@
+"""The lazy listing: the paginator, and its iterators over executions and over pages."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import length_hint
+from threading import Lock
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import attrs
+
+from iotjobs_client._resume import Position, from_token, to_token
+from iotjobs_client.exceptions import IoTJobsError, PaginationError, wrong_argument
+from iotjobs_client.models import JobExecutionPage, JobExecutionStatus, JobExecutionSummary
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_T_co = TypeVar("_T_co", covariant=True)
+
+LARGEST_PAGE = 250
+JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_REMEMBERED_TOKENS = 2**15
+_LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
+# A status that we do not know may be on the way to a terminal one, so it is listed before those.
+_UNKNOWN_RANK = _LIFECYCLE[JobExecutionStatus.IN_PROGRESS] + 0.5
+
+
+def to_job_id(value: str) -> str:
+    """``value``, if it can be a job id."""
+    if not isinstance(value, str) or not JOB_ID.fullmatch(value):
+        raise wrong_argument("job_id", "1 to 64 characters of a-z, A-Z, 0-9, _ and -", value)
+    return value
+
+
+def _to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, Iterable):
+        raise wrong_argument("status", "a status, several of them or None", value)
+    words = [value] if isinstance(value, str) else list(value)
+    if not words:
+        raise wrong_argument("status", "at least one status, or None for all", value)
+    for word in words:
+        if not isinstance(word, str) or (
+            word not in _LIFECYCLE and not isinstance(word, JobExecutionStatus)
+        ):
+            raise wrong_argument("status", f"of {', '.join(_LIFECYCLE)}", word)
+    statuses = {JobExecutionStatus(word) for word in words}
+    return tuple(sorted(statuses, key=lambda s: (_LIFECYCLE.get(s, _UNKNOWN_RANK), s.value)))
+
+
+def _to_page_size(value: int) -> int:
+    if type(value) is not int or not 1 <= value <= LARGEST_PAGE:
+        raise wrong_argument("page_size", f"an int from 1 to {LARGEST_PAGE}", value)
+    return value
+
+
+def _to_max_items(value: int | None) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise wrong_argument("max_items", "an int of at least 1, or None", value)
+    return value
+
+
+def _start_of(paginator: JobExecutionPaginator) -> Position:
+    if paginator.resume_token is None:
+        return Position()
+    return from_token(paginator.resume_token, paginator.job_id, paginator.status)
+
+
+@attrs.frozen(eq=False)
+class JobExecutionPaginator(Iterable[JobExecutionSummary]):
+    """The executions of one job, requested page by page as they are needed.
+
+    An iterable, not an iterator: each ``for`` loop over it is a listing of its own, from the
+    same start. :meth:`pages` gives whole pages. Made by
+    :meth:`IoTJobsClient.list_job_executions_for_job`; it is immutable, and pickles where its
+    client does.
+
+    Attributes:
+        job_id: The job whose executions are listed.
+        status: The statuses that are listed, in the order of the listing; empty for all.
+        page_size: The most executions that one request asks for.
+        max_items: The most executions that one iteration gives; ``None`` for all.
+        resume_token: Where each iteration starts; ``None`` for the beginning.
+    """
+
+    _list_page: Callable[[Mapping[str, object]], JobExecutionPage] = attrs.field(repr=False)
+    job_id: str = attrs.field(converter=to_job_id)
+    status: tuple[JobExecutionStatus, ...] = attrs.field(converter=_to_statuses)
+    page_size: int = attrs.field(converter=_to_page_size)
+    max_items: int | None = attrs.field(converter=_to_max_items)
+    resume_token: str | None = attrs.field(repr=False)
+    _start: Position = attrs.field(
+        init=False, repr=False, default=attrs.Factory(_start_of, takes_self=True)
+    )
+
+    def __iter__(self) -> JobExecutionIterator:
+        """A new listing, execution by execution."""
+        return JobExecutionIterator(self)
+
+    def pages(self) -> JobExecutionPageIterator:
+        """A new listing, page by page."""
+        return JobExecutionPageIterator(self)
+
+
+class _TokensSeen:
+    """The service's tokens of the pages given so far: at least the last 32,768, in flat memory."""
+
+    def __init__(self) -> None:
+        self._recent: set[int] = set()
+        self._older: set[int] = set()
+
+    def add(self, token: str) -> None:
+        if len(self._recent) == _REMEMBERED_TOKENS:
+            self._recent, self._older = set(), self._recent
+        self._recent.add(hash(token))
+
+    def __contains__(self, token: str) -> bool:
+        return hash(token) in self._recent or hash(token) in self._older
+
+
+@attrs.frozen(eq=False)
+class _Hand(Generic[_T_co]):
+    """The page in hand. An iterator replaces it as a whole, so that no interrupt can split it.
+
+    Attributes:
+        executions: Those of the page's executions that this iteration gives.
+        units: The same as they are given: one by one, or as one page.
+        rest: The units that are still to be given.
+        start: Where the page starts.
+        after: Where the next page starts; ``None`` at the end.
+        is_whole: Whether ``executions`` goes up to ``after``, and ``after`` can be trusted.
+        remaining: How many executions may be given after these; ``None`` for all.
+        seen: The service's tokens of the pages before, of the same status.
+    """
+
+    executions: tuple[JobExecutionSummary, ...]
+    units: tuple[_T_co, ...]
+    rest: Iterator[_T_co]
+    start: Position
+    after: Position | None
+    is_whole: bool
+    remaining: int | None
+    seen: _TokensSeen
+
+    @classmethod
+    def before(cls, position: Position, remaining: int | None, seen: _TokensSeen) -> Self:
+        """Nothing in hand yet: the page at ``position`` is the next one."""
+        return cls((), (), iter(()), position, position, True, remaining, seen)  # noqa: FBT003
+
+    def position(self) -> Position | None:
+        """Where the listing goes on: after the units given so far; ``None`` at the end."""
+        left = length_hint(self.rest)
+        if left:
+            return self.start.past(self.executions[: len(self.units) - left])
+        return self.after if self.is_whole else self.start.past(self.executions)
+
+
+class _ListingIterator(Iterator[_T_co]):
+    """What both iterators are: one state machine over pages, whatever is given of each page."""
+
+    def __init__(self, paginator: JobExecutionPaginator) -> None:
+        self._paginator = paginator
+        self._turning = Lock()
+        self._hand: _Hand[_T_co] = _Hand.before(
+            paginator._start, paginator.max_items, _TokensSeen()
+        )
+
+    def __next__(self) -> _T_co:
+        while True:
+            hand = self._hand
+            # A for loop and not next(): between a call and its return a signal handler may
+            # raise, and the unit would be lost.
+            for unit in hand.rest:
+                return unit
+            if not self._turn(hand):
+                raise StopIteration
+
+    @property
+    def resume_token(self) -> str | None:
+        """Where this listing stands, right after what was given; ``None`` at its end.
+
+        Hand it to :meth:`IoTJobsClient.list_job_executions_for_job`, in this process or another,
+        with the same job and statuses. It is right at every moment: before the first ``next()``,
+        after a ``break`` and after an error.
+        """
+        position = self._hand.position()
+        return None if position is None else self._token(position)
+
+    def _token(self, position: Position) -> str:
+        return to_token(self._paginator.job_id, self._paginator.status, position)
+
+    def _turn(self, hand: _Hand[_T_co]) -> bool:
+        """Take up the page after ``hand``; false at the end of the listing."""
+        with self._turning:
+            if self._hand is not hand:
+                return True  # another thread was faster
+            position = hand.position()
+            if position is None or hand.remaining == 0:
+                return False
+            try:
+                if not hand.is_whole:
+                    # The next call asks for the page with the bad token once more.
+                    self._hand = hand.before(position, hand.remaining, hand.seen)
+                    raise PaginationError("the service gave a nextToken that it gave before")
+                self._hand = self._take(position, hand)
+            except IoTJobsError as error:
+                error.job_id = self._paginator.job_id
+                error.resume_token = self._token(position)
+                raise
+            return True
+
+    def _take(self, position: Position, last: _Hand[_T_co]) -> _Hand[_T_co]:
+        paginator = self._paginator
+        arguments: dict[str, str | int] = {
+            "jobId": paginator.job_id,
+            "maxResults": paginator.page_size,
+        }
+        if paginator.status:
+            arguments["status"] = paginator.status[position.status_index].value
+        if position.next_token is not None:
+            arguments["nextToken"] = position.next_token
+        page = paginator._list_page(arguments)
+
+        new, unmatched = position.pick_new(page.executions)
+        executions = new[: last.remaining]
+        is_whole = len(executions) == len(new)
+        seen = last.seen if position.status_index == last.start.status_index else _TokensSeen()
+        after = None
+        if page.next_token is not None:
+            if position.next_token is not None:
+                seen.add(position.next_token)
+            is_whole = is_whole and page.next_token not in seen
+            after = Position(position.status_index, page.next_token, unmatched)
+        elif position.status_index + 1 < len(paginator.status):
+            after = Position(position.status_index + 1)
+        units = self._to_units(page, executions, after if is_whole else position.past(executions))
+        remaining = None if last.remaining is None else last.remaining - len(executions)
+        return _Hand(executions, units, iter(units), position, after, is_whole, remaining, seen)
+
+    @abstractmethod
+    def _to_units(
+        self,
+        page: JobExecutionPage,
+        executions: tuple[JobExecutionSummary, ...],
+        end: Position | None,
+    ) -> tuple[_T_co, ...]:
+        """What to give of ``page``, of which ``executions`` are new and lead up to ``end``."""
+
+
+class JobExecutionIterator(_ListingIterator[JobExecutionSummary]):
+    """One listing, execution by execution.
+
+    It lives on after an error: the next ``next()`` asks for the failed page again. Threads may
+    share it; each execution goes to one of them.
+    """
+
+    def _to_units(
+        self,
+        page: JobExecutionPage,  # noqa: ARG002
+        executions: tuple[JobExecutionSummary, ...],
+        end: Position | None,  # noqa: ARG002
+    ) -> tuple[JobExecutionSummary, ...]:
+        return executions
+
+
+class JobExecutionPageIterator(_ListingIterator[JobExecutionPage]):
+    """One listing, page by page; a page may be empty although others follow.
+
+    It lives on after an error, and threads may share it, as with :class:`JobExecutionIterator`.
+    """
+
+    def _to_units(
+        self,
+        page: JobExecutionPage,
+        executions: tuple[JobExecutionSummary, ...],
+        end: Position | None,
+    ) -> tuple[JobExecutionPage, ...]:
+        if page.executions and not executions:
+            return ()  # all of it was given before the listing was resumed
+        resume_token = None if end is None else self._token(end)
+        return (JobExecutionPage(executions, page.next_token, resume_token, page.request_id),)

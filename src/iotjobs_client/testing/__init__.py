@@ -1,0 +1,17 @@
+"""For tests of code that uses this library: executions to work with, and a service to list.
+
+Needs nothing beyond the library itself. Everything here is deterministic, stays on this machine
+and needs no AWS account.
+"""
+
+from iotjobs_client.testing._endpoint import Fault, ListRequest, LocalEndpoint
+from iotjobs_client.testing._factories import ExecutionFields, make_execution, make_fleet
+
+__all__ = [
+    "ExecutionFields",
+    "Fault",
+    "ListRequest",
+    "LocalEndpoint",
+    "make_execution",
+    "make_fleet",
+]

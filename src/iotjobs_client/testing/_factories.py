@@ -1,0 +1,126 @@
+"""Executions for tests: one, or a fleet of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from random import Random
+from typing import TYPE_CHECKING, TypedDict
+
+import attrs
+
+from iotjobs_client.exceptions import is_object, wrong_argument
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_ARN = "arn:aws:iot:us-east-1:123456789012:thing/"
+_START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+_ROLLOUT_INTERVAL = timedelta(minutes=1) / 1000  # the service's default of 1,000 things a minute
+_WEIGHTS = {
+    "QUEUED": 10,
+    "IN_PROGRESS": 10,
+    "SUCCEEDED": 60,
+    "FAILED": 8,
+    "TIMED_OUT": 4,
+    "REJECTED": 3,
+    "REMOVED": 2,
+    "CANCELED": 3,
+}
+
+
+class ExecutionFields(TypedDict, total=False):
+    """The members of :class:`JobExecutionSummary` that :func:`make_execution` takes as options."""
+
+    thing_arn: str
+    execution_number: int | None
+    queued_at: datetime | None
+    started_at: datetime | None
+    last_updated_at: datetime | None
+    retry_attempt: int | None
+
+
+def make_execution(
+    thing_name: str = "thing-0", status: str = "SUCCEEDED", **fields: Unpack[ExecutionFields]
+) -> JobExecutionSummary:
+    """A plausible execution, the same at each call.
+
+    Args:
+        thing_name: The name of the thing; its ARN is made up around it.
+        status: A :class:`JobExecutionStatus` or its word.
+        **fields: Any member of :class:`JobExecutionSummary`, in place of what is made up: queued
+            at midnight UTC of 2026-01-01, started a minute later unless QUEUED, last updated
+            another minute later unless QUEUED or IN_PROGRESS, the first execution, no retry.
+
+    Raises:
+        InvalidArgumentError: A member is not of its type.
+
+    >>> make_execution("pump-7", "QUEUED").started_at is None
+    True
+    >>> make_execution("pump-7", "FAILED", retry_attempt=2).retry_attempt
+    2
+    """
+    started = 0 if status == JobExecutionStatus.QUEUED else 1
+    ended = 0 if status == JobExecutionStatus.IN_PROGRESS else started
+    minute = timedelta(minutes=1)
+    made_up = JobExecutionSummary(
+        thing_arn=_ARN + thing_name,
+        status=status,
+        execution_number=1,
+        queued_at=_START,
+        started_at=_START + minute if started else None,
+        last_updated_at=_START + minute * (started + ended),
+        retry_attempt=0,
+    )
+    return attrs.evolve(made_up, **fields)
+
+
+def make_fleet(
+    size: int,
+    *,
+    seed: int = 0,
+    statuses: Mapping[str, float] | Iterable[str] | None = None,
+) -> list[JobExecutionSummary]:
+    """A plausible rollout in the middle of its life: one execution on each of ``size`` things.
+
+    Args:
+        size: How many things, at least 0; they are named ``thing-0``, ``thing-1`` and so on.
+        seed: The same seed gives the same fleet.
+        statuses: The statuses to choose from, with their weights or all alike. ``None`` for all
+            eight, most of them SUCCEEDED.
+
+    Returns:
+        The executions in the order in which they were queued, 1,000 a minute; each is queued
+        before it started and started before it was last updated, to the millisecond.
+
+    Raises:
+        InvalidArgumentError: ``size`` or ``statuses`` is wrong.
+
+    >>> fleet = make_fleet(1000)
+    >>> len(fleet), fleet == make_fleet(1000), len({execution.status for execution in fleet})
+    (1000, True, 8)
+    """
+    if type(size) is not int or size < 0:
+        raise wrong_argument("size", "an int of at least 0", size)
+    chosen = _WEIGHTS if statuses is None else statuses
+    weights: dict[str, float]
+    weights = dict(chosen) if is_object(chosen) else dict.fromkeys(chosen, 1.0)
+    if not weights:
+        raise wrong_argument("statuses", "at least one status, or None", chosen)
+    random = Random(seed)  # noqa: S311  (plausible, not secret)
+    words = random.choices(list(weights), list(weights.values()), k=size)
+    return [_fleet_member(random, number, word) for number, word in enumerate(words)]
+
+
+def _fleet_member(random: Random, number: int, status: str) -> JobExecutionSummary:
+    queued_at = _START + number * _ROLLOUT_INTERVAL
+    waiting, running = (
+        timedelta(milliseconds=round(random.expovariate(1 / seconds) * 1000))
+        for seconds in (300, 120)
+    )
+    times: ExecutionFields = {"queued_at": queued_at, "last_updated_at": queued_at}
+    if status != JobExecutionStatus.QUEUED:
+        times["started_at"] = queued_at + waiting
+        times["last_updated_at"] = queued_at + waiting + running
+    return make_execution(f"thing-{number}", status, **times)
