@@ -20,7 +20,13 @@ from typing import Any
 
 import attrs
 
-from iotjobs_client.exceptions import OPERATION, MalformedResponseError, is_object, request_id_of
+from iotjobs_client.exceptions import (
+    OPERATION,
+    MalformedResponseError,
+    is_object,
+    request_id_of,
+    wrong_argument,
+)
 from iotjobs_client.models import (
     JobExecutionPage,
     JobExecutionStatus,
@@ -93,6 +99,8 @@ def _read_body(
                 f"{error}; {len(body):,} bytes of {headers.get('content-type', 'no content type')}",
                 request_id=headers.get("x-amzn-requestid"),
             ) from None
+        if not body.strip():
+            return  # botocore has a message for that
         content = {"message": body[:1_000].decode(errors="replace")}
     if status < _FIRST_ERROR:
         customized_response_dict.update(
@@ -198,10 +206,13 @@ def _to_datetime(value: Any) -> datetime | None:
     """The time in ``value``: seconds since 1970, ISO 8601, a datetime or ``None``."""
     if type(value) in (float, int):
         return _from_epoch(value, _UTC)
-    match = _ISO_8601.fullmatch(value) if type(value) is str else None
-    if match is not None:
-        day, time, fraction, zone = match.groups("")
-        value = datetime.fromisoformat(
-            f"{day}T{time}.{fraction:0<6.6}{zone.replace('Z', '+00:00')}"
-        )
-    return to_utc(value)
+    return to_utc(_from_iso_8601(value) if isinstance(value, str) else value)
+
+
+def _from_iso_8601(text: str) -> datetime:
+    match = _ISO_8601.fullmatch(text)
+    if match is None:
+        raise wrong_argument("a time", "in ISO 8601 or in seconds since 1970", text)
+    day, time, fraction, zone = match.groups("")
+    # In the one form that datetime takes on every Python.
+    return datetime.fromisoformat(f"{day}T{time}.{fraction:0<6.6}{zone.replace('Z', '+00:00')}")

@@ -124,7 +124,7 @@ class ServiceError(IoTJobsError):
 
     Attributes:
         code: The service's error code, such as ``"ThrottlingException"``; ``None`` without one.
-        message: The service's own words.
+        message: The service's own words; empty where it sent none.
         operation: ``"ListJobExecutionsForJob"``.
         http_status: The HTTP status of the answer; ``None`` where a stub gave none.
         request_id: The service's id of the request; ``None`` where it sent none.
@@ -318,7 +318,7 @@ def from_botocore(error: Exception) -> IoTJobsError | None:
     for base in type(error).__mro__:
         if base.__module__.startswith("botocore."):
             if base.__name__ == "ClientError":
-                return _from_answer(getattr(error, "response", None), str(error))
+                return _from_answer(getattr(error, "response", None))
             ours = _BY_BOTOCORE_CLASS.get(base.__name__)
             if ours is not None:
                 return ours(str(error))
@@ -337,7 +337,7 @@ def mapped() -> Generator[None]:
         raise ours from error
 
 
-def _from_answer(response: object, text: str) -> ServiceError:
+def _from_answer(response: object) -> ServiceError:
     # A stub may leave out or misshape any part of it.
     error = _member(response, "Error", dict)
     metadata = _member(response, "ResponseMetadata", dict)
@@ -349,7 +349,7 @@ def _from_answer(response: object, text: str) -> ServiceError:
         is_fault = status is not None and status >= _FIRST_FAULT
         ours = InternalServiceError if is_fault else ServiceError
     return ours(
-        _member(error, "Message", str) or text,
+        _member(error, "Message", str) or "",
         code=code,
         http_status=status,
         request_id=request_id_of(metadata),
@@ -360,6 +360,8 @@ def _from_answer(response: object, text: str) -> ServiceError:
 def request_id_of(metadata: object) -> str | None:
     """The request id in botocore's ``ResponseMetadata``, where there is one."""
     request_id: str | None = _member(metadata, "RequestId", str)
+    if request_id is None:  # botocore passes over it in a 5xx without a body
+        request_id = _member(_member(metadata, "HTTPHeaders", dict), "x-amzn-requestid", str)
     return request_id
 
 

@@ -1,0 +1,295 @@
+"""From the wire to the models: one decoder for real answers and for stubs, and no silent loss."""
+
+from __future__ import annotations
+
+import json
+from collections import UserDict
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from support import JOB_ID, RawServer, ScriptedClient, boto3_client, to_item, to_page
+
+from iotjobs_client import (
+    AccessDeniedError,
+    InternalServiceError,
+    InvalidRequestError,
+    IoTJobsClient,
+    IoTJobsError,
+    JobExecutionPage,
+    JobExecutionStatus,
+    JobExecutionSummary,
+    MalformedResponseError,
+    ServiceError,
+    ServiceUnavailableError,
+    ThrottlingError,
+)
+from iotjobs_client._decode import decode
+from iotjobs_client.testing import make_execution, make_fleet
+
+ARN = "arn:aws:iot:eu-west-1:123456789012:thing/pump-7"
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+def item(**members: object) -> dict[str, Any]:
+    return {"thingArn": ARN, "jobExecutionSummary": {"status": "FAILED", **members}}
+
+
+def decode_one(response_item: dict[str, Any]) -> JobExecutionSummary:
+    (execution,) = decode({"executionSummaries": [response_item]}).executions
+    return execution
+
+
+def list_pages(url: str) -> list[JobExecutionPage]:
+    client = boto3_client(url)
+    try:
+        return list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID).pages())
+    finally:
+        client.close()
+
+
+def outcome_of(*answers: tuple[int, bytes] | tuple[int, bytes, dict[str, str]]) -> IoTJobsError:
+    """The error of a listing whose first page is one of ``answers``."""
+    with RawServer(*answers) as server, pytest.raises(IoTJobsError) as caught:
+        list_pages(server.url)
+    return caught.value
+
+
+@pytest.mark.parametrize("as_numbers", [True, False], ids=["wire", "stub"])
+def test_both_shapes_decode_to_the_same(as_numbers: bool) -> None:  # noqa: FBT001
+    """The plain numbers of the wire and the datetimes of a stub mean the same."""
+    fleet = make_fleet(500)
+    response = {"executionSummaries": [to_item(e, as_numbers=as_numbers) for e in fleet]}
+    page = decode(response)
+    assert list(page.executions) == fleet
+    assert all(type(e) is JobExecutionSummary for e in page.executions)
+    assert all(type(e.status) is JobExecutionStatus for e in page.executions)
+    assert hash(page.executions) == hash(tuple(fleet))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(1767268800.5, NOON + timedelta(seconds=0.5), id="fraction"),
+        pytest.param(1767268800, NOON, id="integer"),
+        pytest.param(0, datetime(1970, 1, 1, tzinfo=timezone.utc), id="epoch"),
+        pytest.param("2026-01-01T12:00:00Z", NOON, id="iso-z"),
+        pytest.param("2026-01-01T12:00:00", NOON, id="iso-naive"),
+        pytest.param("2026-01-01 14:00:00+02:00", NOON, id="iso-offset"),
+        pytest.param("2026-01-01T12:00:00.5Z", NOON + timedelta(seconds=0.5), id="iso-tenths"),
+        pytest.param(
+            "2026-01-01T12:00:00.123456789Z", NOON + timedelta(microseconds=123456), id="iso-nanos"
+        ),
+        pytest.param(NOON.replace(tzinfo=None), NOON, id="naive-datetime"),
+        pytest.param(NOON.astimezone(timezone(timedelta(hours=-8))), NOON, id="other-zone"),
+        pytest.param(None, None, id="null"),
+    ],
+)
+def test_times_in_every_form_come_out_in_utc(value: object, expected: datetime | None) -> None:
+    """Whatever form a time has, it is the same instant, aware and in UTC."""
+    execution = decode_one(item(queuedAt=value, startedAt=value, lastUpdatedAt=value))
+    for time in (execution.queued_at, execution.started_at, execution.last_updated_at):
+        assert time == expected
+        assert time is None or time.tzinfo is timezone.utc
+
+
+def test_absent_null_and_unknown_members_are_fine() -> None:
+    """The service requires no member, and may add some."""
+    bare = JobExecutionSummary(thing_arn=ARN, status="FAILED")
+    assert decode_one(item()) == bare
+    assert decode_one(item(queuedAt=None, executionNumber=None, retryAttempt=None)) == bare
+    assert decode_one({**item(colour="red"), "shape": {"round": True}}) == bare
+    unknown = decode_one(item(status="PAUSED")).status
+    assert unknown == "PAUSED"
+    assert not unknown.is_known
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {},
+        {"executionSummaries": None, "nextToken": None},
+        {"executionSummaries": [], "nextToken": ""},
+        {"executionSummaries": ()},
+        UserDict(),
+        {"ResponseMetadata": None},
+        {"ResponseMetadata": {"RequestId": 5}},
+    ],
+)
+def test_an_empty_answer_is_an_empty_last_page(response: object) -> None:
+    """No executions and no token are an answer like any other."""
+    assert decode(response) == JobExecutionPage(())
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (item(status=None), "status must be a string that is not empty, not None"),
+        (item(status=""), "status must be a string that is not empty, not ''"),
+        (item(status=7), "status must be a string that is not empty, not 7"),
+        (item(status=["FAILED"]), "not the object that the API reference describes"),
+        ({**item(), "thingArn": None}, "thing_arn must be a string that is not empty, not None"),
+        ({**item(), "thingArn": 7}, "thing_arn must be a string that is not empty, not 7"),
+        ({"jobExecutionSummary": {"status": "FAILED"}}, "thing_arn must be"),
+        ({"thingArn": ARN}, "not the object that the API reference describes"),
+        ({"thingArn": ARN, "jobExecutionSummary": None}, "not the object"),
+        ({"thingArn": ARN, "jobExecutionSummary": "FAILED"}, "not the object"),
+        ("FAILED", "not the object"),
+        (None, "not the object"),
+        ([], "not the object"),
+        (item(executionNumber="1"), "execution_number and retry_attempt must be"),
+        (item(retryAttempt=1.5), "execution_number and retry_attempt must be"),
+        (item(executionNumber=True), "execution_number and retry_attempt must be"),
+        (item(queuedAt="yesterday"), "a time must be in ISO 8601 or in seconds since 1970"),
+        (item(queuedAt="2026-13-01T00:00:00Z"), "month must be in 1..12"),
+        (item(queuedAt="٢٠٢٦-01-01T00:00:00Z"), "a time must be in ISO 8601"),
+        (item(startedAt=True), "queued_at, started_at and last_updated_at must be"),
+        (item(startedAt={}), "queued_at, started_at and last_updated_at must be"),
+        (item(lastUpdatedAt=1767268800000.5), "out of range"),
+        (item(lastUpdatedAt=10**30), "out of range|too large"),
+        (item(lastUpdatedAt=float("nan")), "NaN"),
+        (item(lastUpdatedAt=float("inf")), "infinity|out of range"),
+        (item(lastUpdatedAt=datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))), "range"),
+    ],
+)
+def test_an_execution_that_cannot_be_understood_is_named(broken: object, complaint: str) -> None:
+    """The error says which execution of which request is at fault, and how."""
+    response = {
+        "executionSummaries": [item(), item(), broken, item()],
+        "ResponseMetadata": {"RequestId": "request-1"},
+    }
+    with pytest.raises(MalformedResponseError, match=complaint) as caught:
+        decode(response)
+    assert "executionSummaries[2]: " in str(caught.value)
+    assert caught.value.request_id == "request-1"
+
+
+@pytest.mark.parametrize(
+    ("response", "complaint"),
+    [
+        (None, "the answer is not a dict but a NoneType"),
+        ([], "the answer is not a dict but a list"),
+        ({"executionSummaries": {}}, "executionSummaries is not a list but a dict"),
+        ({"executionSummaries": "x"}, "executionSummaries is not a list but a str"),
+        ({"nextToken": 5}, "nextToken is not a str but a int"),
+        ({"nextToken": {"a": 1}}, "nextToken is not a str but a dict"),
+    ],
+)
+def test_an_answer_of_another_shape_is_refused(response: object, complaint: str) -> None:
+    """The error says what is not what it should be."""
+    with pytest.raises(MalformedResponseError, match=complaint):
+        decode(response)
+
+
+def test_a_page_that_cannot_be_understood_gives_nothing_of_itself() -> None:
+    """An error in the last execution comes before the first is given, so a retry repeats none."""
+    good = make_fleet(3)
+    broken = to_page(good)
+    broken["executionSummaries"].append(item(status=None))
+    client = IoTJobsClient(ScriptedClient(broken, to_page(good)))
+    executions = iter(client.list_job_executions_for_job(JOB_ID))
+    with pytest.raises(MalformedResponseError, match=r"job 'firmware-42'.*executionSummaries\[3\]"):
+        next(executions)
+    assert list(executions) == good
+
+
+class TestOverHTTP:
+    """What comes over the wire, read by the hook in place of botocore's parser."""
+
+    @pytest.mark.parametrize(
+        ("body", "complaint"),
+        [
+            pytest.param(b"", "the body is not JSON", id="empty"),
+            pytest.param(b"<html>busy</html>", "the body is not JSON", id="html"),
+            pytest.param(b'{"executionSummaries": [', "the body is not JSON", id="cut"),
+            pytest.param(b'{"nextToken": "\xff"}', "not JSON in UTF-8", id="latin-1"),
+            pytest.param('{"nextToken": "é"}'.encode("utf-16"), "not JSON in UTF-8", id="utf-16"),
+            pytest.param(b"[]", "the body is not an object but a list", id="list"),
+            pytest.param(b"null", "the body is not an object but a NoneType", id="null"),
+            pytest.param(b'"x"', "the body is not an object but a str", id="string"),
+            pytest.param(b"[" * 200_000, "nested too deeply", id="deep-list"),
+            pytest.param(b'{"a":' * 200_000, "nested too deeply", id="deep-object"),
+            pytest.param(b'{"executionSummaries": {}}', "is not a list but a dict", id="no-list"),
+            pytest.param(b'{"nextToken": 5}', "nextToken is not a str but a int", id="token"),
+            pytest.param(
+                b'{"executionSummaries": [{"thingArn": "a", "jobExecutionSummary": {}}]}',
+                r"executionSummaries\[0\]: status must be",
+                id="no-status",
+            ),
+        ],
+    )
+    def test_a_body_that_cannot_be_understood_is_an_error_never_an_empty_page(
+        self, body: bytes, complaint: str
+    ) -> None:
+        """botocore takes most of these for an empty last page: rows lost in silence."""
+        error = outcome_of((200, body))
+        assert type(error) is MalformedResponseError
+        assert error.request_id == "request-1"
+        assert error.is_retryable
+        text = str(error)
+        assert text.startswith("job 'firmware-42': ListJobExecutionsForJob cannot be understood (")
+        assert "request-1" in text
+        with pytest.raises(MalformedResponseError, match=complaint):
+            raise error
+
+    def test_the_error_names_the_content_type_and_the_size(self) -> None:
+        """A proxy's page is recognised by these."""
+        error = outcome_of((200, b"<html>busy</html>", {"Content-Type": "text/html"}))
+        assert "17 bytes of text/html" in str(error)
+
+    def test_a_body_in_utf_8_is_read_whatever_its_content_type(self) -> None:
+        """Names outside ASCII arrive unharmed."""
+        arn = "arn:aws:iot:eu-west-1:123456789012:thing/Pumpe-ß"
+        body = json.dumps({"executionSummaries": [{**item(), "thingArn": arn}]}, ensure_ascii=False)
+        with RawServer((200, body.encode(), {"Content-Type": "text/plain"})) as server:
+            (page,) = list_pages(server.url)
+        assert page.executions[0].thing_name == "Pumpe-ß"
+        assert page.request_id == "request-1"
+
+    @pytest.mark.parametrize(
+        ("status", "body", "expected", "message"),
+        [
+            pytest.param(503, b"", ServiceUnavailableError, "Service Unavailable", id="503-empty"),
+            pytest.param(500, b"[]", InternalServiceError, "[]", id="500-list"),
+            pytest.param(500, b"\xff\xfe", InternalServiceError, "\ufffd\ufffd", id="500-binary"),
+            pytest.param(502, b'"x"', ServiceUnavailableError, '"x"', id="502-string"),
+            pytest.param(503, b"[" * 200_000, ServiceUnavailableError, "[" * 1000, id="503-deep"),
+            pytest.param(400, b'{"__type": {"a": 1}}', ServiceError, None, id="400-type-object"),
+            pytest.param(400, b'{"code": ["a"]}', ServiceError, None, id="400-code-list"),
+            pytest.param(400, b'{"message": {"a": 1}}', ServiceError, None, id="400-message"),
+            pytest.param(403, b"<html>no</html>", AccessDeniedError, "<html>no</html>", id="html"),
+            pytest.param(
+                400,
+                b'{"__type": "com.amazonaws.iot#InvalidRequestException:http", "message": "no"}',
+                InvalidRequestError,
+                "no",
+                id="qualified-type",
+            ),
+            pytest.param(
+                429, b'{"code": "ThrottlingException", "Message": "slow"}',
+                ThrottlingError, "slow", id="code-in-body",
+            ),
+            pytest.param(300, b"{}", ServiceError, None, id="300"),
+            pytest.param(301, b"", ServiceError, None, id="301"),
+        ],
+    )  # fmt: skip
+    def test_an_error_with_any_body_is_mapped(
+        self, status: int, body: bytes, expected: type[ServiceError], message: str | None
+    ) -> None:
+        """botocore's own parser raises TypeErrors and the like for some of these."""
+        error = outcome_of((status, body))
+        assert type(error) is expected
+        assert isinstance(error, ServiceError)
+        assert error.http_status == status
+        assert error.request_id == "request-1"
+        if message is not None:
+            assert error.message == message
+
+    def test_an_error_with_a_broken_body_is_retried_by_botocore(self) -> None:
+        """A 503 counts as one whatever stands in its body."""
+        fleet = make_fleet(2)
+        good = json.dumps({"executionSummaries": [to_item(e, as_numbers=True) for e in fleet]})
+        with RawServer((503, b"\xff"), (500, b'{"code": 5}'), (200, good.encode())) as server:
+            client = boto3_client(server.url, retries={"total_max_attempts": 3, "mode": "standard"})
+            assert list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID)) == fleet
+            client.close()

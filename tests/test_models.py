@@ -1,0 +1,174 @@
+"""The models keep what they promise: statuses, summaries, pages."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import datetime, timedelta, timezone
+
+import attrs
+import pytest
+
+from iotjobs_client import (
+    InvalidArgumentError,
+    JobExecutionPage,
+    JobExecutionStatus,
+    JobExecutionSummary,
+)
+from iotjobs_client.testing import make_execution
+
+ARN = "arn:aws:iot:eu-west-1:123456789012:thing/pump-7"
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+class TestJobExecutionStatus:
+    def test_iterating_gives_the_eight_documented_statuses_in_the_order_of_an_executions_life(
+        self,
+    ) -> None:
+        """The class lists what the service documents, even after an unknown one was seen."""
+        assert JobExecutionStatus("PAUSED") not in list(JobExecutionStatus)
+        assert list(JobExecutionStatus) == [
+            "QUEUED",
+            "IN_PROGRESS",
+            "SUCCEEDED",
+            "FAILED",
+            "TIMED_OUT",
+            "REJECTED",
+            "REMOVED",
+            "CANCELED",
+        ]
+
+    @pytest.mark.parametrize("word", ["FAILED", "PAUSED", "with space", "é"])
+    def test_a_status_is_its_word(self, word: str) -> None:
+        """Known or not, a status compares, hashes, sorts, prints, formats and joins as its word."""
+        status = JobExecutionStatus(word)
+        assert status == word
+        assert hash(status) == hash(word)
+        assert {status: 1}[word] == 1
+        assert (str(status), f"{status}", f"{status:>12}") == (word, word, f"{word:>12}")
+        assert "%s" % status == word  # noqa: UP031
+        assert ",".join([status]) == word
+        assert (status.name, status.value) == (word, word)
+        assert type(status.value) is str
+        assert JobExecutionStatus(status) == status
+        assert word in repr(status)
+
+    @pytest.mark.parametrize("word", ["FAILED", "PAUSED"])
+    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    def test_a_status_pickles_and_copies_as_itself(self, word: str, protocol: int) -> None:
+        """Known or not, a status comes back as an equal status."""
+        status = JobExecutionStatus(word)
+        for twin in (
+            pickle.loads(pickle.dumps(status, protocol)),
+            copy.copy(status),
+            copy.deepcopy(status),
+        ):
+            assert type(twin) is JobExecutionStatus
+            assert twin == status
+
+    def test_is_known_and_is_terminal(self) -> None:
+        """Six of the eight are terminal; what is not known is not taken for terminal."""
+        assert all(status.is_known for status in JobExecutionStatus)
+        assert [status for status in JobExecutionStatus if not status.is_terminal] == [
+            "QUEUED",
+            "IN_PROGRESS",
+        ]
+        paused = JobExecutionStatus("PAUSED")
+        assert not paused.is_known
+        assert not paused.is_terminal
+
+    @pytest.mark.parametrize("value", ["", None, 5, b"FAILED", ["FAILED"]])
+    def test_what_is_no_word_is_no_status(self, value: object) -> None:
+        """Only a string that is not empty can be a status."""
+        with pytest.raises(ValueError, match="is not a valid JobExecutionStatus"):
+            JobExecutionStatus(value)
+
+
+class TestJobExecutionSummary:
+    def test_only_the_arn_and_the_status_are_needed(self) -> None:
+        """All else is absent by default, as in an answer of the service."""
+        summary = JobExecutionSummary(thing_arn=ARN, status="FAILED")
+        assert summary.status is JobExecutionStatus.FAILED
+        assert attrs.astuple(summary)[2:] == (None,) * 5
+
+    @pytest.mark.parametrize(
+        ("arn", "name"),
+        [
+            (ARN, "pump-7"),
+            ("arn:aws-cn:iot:cn-north-1:1:thing/a:b_c-d", "a:b_c-d"),
+            ("arn:aws:iot:us-east-1:1:thing/thing", "thing"),
+            ("no-arn", "no-arn"),
+        ],
+    )
+    def test_thing_name_is_what_follows_in_the_arn(self, arn: str, name: str) -> None:
+        """The name of the thing comes from its ARN."""
+        assert JobExecutionSummary(thing_arn=arn, status="QUEUED").thing_name == name
+
+    def test_it_is_frozen_hashable_and_slotted(self) -> None:
+        """Nothing of it can change, so it can be a key and stand in a set."""
+        summary = make_execution()
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            summary.status = JobExecutionStatus.FAILED  # type: ignore[misc]
+        with pytest.raises((AttributeError, TypeError)):
+            summary.colour = "red"  # type: ignore[attr-defined]
+        assert not hasattr(summary, "__dict__")
+        assert {summary, make_execution()} == {summary}
+
+    @pytest.mark.parametrize("status", ["FAILED", "PAUSED"])
+    def test_it_pickles_and_copies_as_itself(self, status: str) -> None:
+        """It crosses process borders whole."""
+        summary = make_execution("pump-7", status, retry_attempt=None)
+        assert pickle.loads(pickle.dumps(summary)) == summary
+        assert copy.deepcopy(summary) == summary
+
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [
+            pytest.param(NOON, NOON, id="utc"),
+            pytest.param(NOON.replace(tzinfo=None), NOON, id="naive-is-utc"),
+            pytest.param(
+                datetime(2026, 1, 1, 17, 30, tzinfo=timezone(timedelta(hours=5.5))),
+                NOON,
+                id="other-zone",
+            ),
+            pytest.param(None, None, id="absent"),
+        ],
+    )
+    def test_times_are_aware_and_in_utc(
+        self, given: datetime | None, kept: datetime | None
+    ) -> None:
+        """Whatever zone a time is given in, it is kept in UTC."""
+        summary = make_execution(queued_at=given, started_at=given, last_updated_at=given)
+        for time in (summary.queued_at, summary.started_at, summary.last_updated_at):
+            assert time == kept
+            assert time is None or time.tzinfo is timezone.utc
+
+    @pytest.mark.parametrize(
+        ("members", "complaint"),
+        [
+            ({"thing_arn": ""}, "thing_arn must be a string that is not empty, not ''"),
+            ({"thing_arn": None}, "thing_arn must be a string that is not empty, not None"),
+            ({"status": ""}, "status must be a string that is not empty, not ''"),
+            ({"status": 5}, "status must be a string that is not empty, not 5"),
+            ({"execution_number": "5"}, "execution_number and retry_attempt must be .* not '5'"),
+            ({"retry_attempt": True}, "execution_number and retry_attempt must be .* not True"),
+            ({"queued_at": 5}, "queued_at, started_at and last_updated_at must be .* not 5"),
+        ],
+    )
+    def test_a_member_of_another_type_is_refused(
+        self, members: dict[str, object], complaint: str
+    ) -> None:
+        """The error names the member, the rule and the value."""
+        arguments: dict[str, object] = {"thing_arn": ARN, "status": "FAILED", **members}
+        with pytest.raises(InvalidArgumentError, match=complaint):
+            JobExecutionSummary(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_page_is_frozen_pickles_and_hides_its_tokens() -> None:
+    """A page is a value; its tokens do not end up in logs by way of its repr."""
+    page = JobExecutionPage((make_execution(),), "secret-1", "secret-2", "request-1")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        page.next_token = None  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(page)) == page
+    assert "secret" not in repr(page)
+    assert "request-1" in repr(page)
