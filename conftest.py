@@ -1,13 +1,14 @@
-"""Runs every example in the README, the docs and the docstrings, against a service on loopback."""
+"""Keeps every test away from AWS, and runs the examples of the README, docs and docstrings."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from doctest import ELLIPSIS
 
 import pytest
 from sybil import Sybil
-from sybil.parsers.myst import DocTestDirectiveParser, PythonCodeBlockParser, SkipParser
+from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
 from iotjobs_client.testing import LocalEndpoint, make_fleet
@@ -15,15 +16,38 @@ from iotjobs_client.testing import LocalEndpoint, make_fleet
 
 @pytest.fixture(autouse=True)
 def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
-    """Nothing of the user's AWS configuration, and nothing that could reach AWS."""
+    """Nothing of the user's AWS configuration, and no instance metadata to ask for more."""
+    nowhere = str(tmp_path_factory.getbasetemp() / "no-such-file")
     with pytest.MonkeyPatch.context() as patch:
-        import os
-
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 patch.delenv(name)
-        nowhere = tmp_path_factory.getbasetemp() / "no-such-file"
-        patch.setenv("AWS_CONFIG_FILE", str(nowhere))
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
+        patch.setenv("AWS_CONFIG_FILE", nowhere)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield patch
+
+
+@pytest.fixture
+def service(aws_environment: pytest.MonkeyPatch) -> Iterator[LocalEndpoint]:
+    """What the examples take for AWS IoT: a service on loopback with the job firmware-42."""
+    with LocalEndpoint({"firmware-42": make_fleet(1000)}) as endpoint:
+        aws_environment.setenv("AWS_ENDPOINT_URL_IOT", endpoint.url)
+        aws_environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        aws_environment.setenv("AWS_ACCESS_KEY_ID", "testing")
+        aws_environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        yield endpoint
+
+
+pytest_collect_file = (
+    Sybil(
+        parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), SkipParser()],
+        patterns=["README.md", "docs/*.md"],
+        fixtures=["service"],
+    )
+    + Sybil(
+        parsers=[DocTestParser(optionflags=ELLIPSIS)],
+        patterns=["src/**/*.py"],
+        fixtures=["service"],
+    )
+).pytest()

@@ -120,10 +120,10 @@ def main() -> None:
         f"{options.executions:,} executions, pages of 250, median of {options.rounds} rounds\n"
     )
     print(f"{'':26}{'us an execution':>16}{'raw boto3 / it':>20}{'it / floor':>20}")
-    for name, spent in seconds.items():
-        cost = statistics.median(spent) / options.executions * 1e6
-        gain = ratios(seconds["raw boto3"], spent)
-        price = ratios(spent, seconds["http.client + json.loads"])
+    for name, rounds in seconds.items():
+        cost = statistics.median(rounds) / options.executions * 1e6
+        gain = ratios(seconds["raw boto3"], rounds)
+        price = ratios(rounds, seconds["http.client + json.loads"])
         print(f"{name:26}{cost:16.2f}{gain:>20}{price:>20}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from typing_extensions import Self
 
 from iotjobs_client import JobExecutionSummary
 
@@ -17,7 +18,7 @@ OPERATION = "list_job_executions_for_job"
 
 def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> dict[str, Any]:
     """The execution as boto3 gives it, or with numbers for times as the service sends it."""
-    members = {
+    members: dict[str, Any] = {
         "status": execution.status.value,
         "queuedAt": execution.queued_at,
         "startedAt": execution.started_at,
@@ -106,7 +107,7 @@ class RawServer:
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> RawServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

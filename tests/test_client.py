@@ -23,7 +23,7 @@ from iotjobs_client import (
     RequestTimeoutError,
     TransportError,
 )
-from iotjobs_client.testing import LocalEndpoint, make_fleet
+from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 UNUSED = "http://127.0.0.1:9"
 
@@ -351,6 +351,19 @@ def test_no_answer_is_a_transport_error() -> None:
     with pytest.raises(TransportError, match="Could not connect") as caught:
         list(client.list_job_executions_for_job(JOB_ID))
     assert caught.value.is_retryable
+
+
+def test_the_services_token_is_not_in_the_text_of_a_lost_connection() -> None:
+    """Botocore's text has the URL; ours leaves out its query."""
+    faults: dict[int, Fault] = {2: "disconnect"}
+    with LocalEndpoint({JOB_ID: make_fleet(9)}, faults=faults) as endpoint:
+        borrowed = boto3_client(endpoint.url)
+        with pytest.raises(TransportError, match='"http.*/jobs/firmware-42/things"') as caught:
+            list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID, page_size=5))
+        borrowed.close()
+        assert endpoint.requests[1].next_token is not None
+    assert "nextToken" not in str(caught.value)
+    assert "nextToken" in str(caught.value.__cause__)
 
 
 def test_no_answer_in_time_is_a_timeout() -> None:

@@ -25,7 +25,7 @@ from iotjobs_client import (
     ThrottlingError,
 )
 from iotjobs_client._decode import decode
-from iotjobs_client.testing import make_execution, make_fleet
+from iotjobs_client.testing import make_fleet
 
 ARN = "arn:aws:iot:eu-west-1:123456789012:thing/pump-7"
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -221,7 +221,7 @@ class TestOverHTTP:
     def test_a_body_that_cannot_be_understood_is_an_error_never_an_empty_page(
         self, body: bytes, complaint: str
     ) -> None:
-        """botocore takes most of these for an empty last page: rows lost in silence."""
+        """Botocore takes most of these for an empty last page: rows lost in silence."""
         error = outcome_of((200, body))
         assert type(error) is MalformedResponseError
         assert error.request_id == "request-1"
@@ -276,7 +276,7 @@ class TestOverHTTP:
     def test_an_error_with_any_body_is_mapped(
         self, status: int, body: bytes, expected: type[ServiceError], message: str | None
     ) -> None:
-        """botocore's own parser raises TypeErrors and the like for some of these."""
+        """Botocore's own parser raises TypeErrors and the like for some of these."""
         error = outcome_of((status, body))
         assert type(error) is expected
         assert isinstance(error, ServiceError)

@@ -93,12 +93,13 @@ EXPECTED: dict[type[IoTJobsError], set[str]] = {
 
 def answer(code: object = None, http_status: object = None, **metadata: object) -> ClientError:
     """The error that botocore raises for an answer."""
-    error: dict[str, Any] = {"Message": "Rate exceeded"}
+    error: Any = {"Message": "Rate exceeded"}
     if code is not None:
         error["Code"] = code
     if http_status is not None:
         metadata["HTTPStatusCode"] = http_status
-    return ClientError({"Error": error, "ResponseMetadata": metadata}, "ListJobExecutionsForJob")
+    response: Any = {"Error": error, "ResponseMetadata": metadata}
+    return ClientError(response, "ListJobExecutionsForJob")
 
 
 def build(kind: type[Exception]) -> Exception:
@@ -167,9 +168,10 @@ def test_every_error_of_the_operations_service_model_has_a_class() -> None:
 
 def test_every_throttling_code_of_botocore_is_throttling() -> None:
     """What botocore's standard retries take for throttling, we do."""
-    from botocore.retries.standard import ThrottledRetryableChecker  # noqa: PLC0415
+    from botocore.retries import standard  # noqa: PLC0415
 
-    for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES:
+    codes: list[str] = vars(standard.ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]
+    for code in codes:
         assert type(from_botocore(answer(code, 400))) is ThrottlingError
 
 
@@ -232,7 +234,7 @@ def test_a_service_error_carries_the_facts_of_the_answer() -> None:
         pytest.param({"Error": {"Code": "", "Message": ""}}, id="empty-strings"),
     ],
 )
-def test_a_misshapen_answer_of_a_stub_is_still_a_service_error(response: dict[str, Any]) -> None:
+def test_a_misshapen_answer_of_a_stub_is_still_a_service_error(response: Any) -> None:
     """Whatever a stub leaves out, the error is ours, and its facts are None."""
     original = ClientError({"Error": {}}, "x")
     original.response = response

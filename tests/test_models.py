@@ -44,10 +44,10 @@ class TestJobExecutionStatus:
         status = JobExecutionStatus(word)
         assert status == word
         assert hash(status) == hash(word)
-        assert {status: 1}[word] == 1
+        assert {status: 1}.keys() == {word}
         assert (str(status), f"{status}", f"{status:>12}") == (word, word, f"{word:>12}")
         assert "%s" % status == word  # noqa: UP031
-        assert ",".join([status]) == word
+        assert "".join(iter([status])) == word
         assert (status.name, status.value) == (word, word)
         assert type(status.value) is str
         assert JobExecutionStatus(status) == status

@@ -164,7 +164,7 @@ def decode(response: object) -> JobExecutionPage:
     executions: list[JobExecutionSummary] = []
     try:
         for item in items or ():
-            executions.append(_to_summary(item))  # noqa: PERF401  (their number tells the culprit)
+            executions.append(_to_summary(item))
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         # What datetime says of a time is as clear as what the model says of a member.
         is_clear = isinstance(error, (ArithmeticError, OSError, ValueError))

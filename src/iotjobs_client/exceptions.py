@@ -24,6 +24,7 @@ attributes (the cause stays behind) and print as one line.
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from typing import Any, TypeGuard
 
 OPERATION = "ListJobExecutionsForJob"
 _LONGEST_LINE = 2_000
+_URL_QUERY = re.compile(r"(?<=/things)\?[^\s\"']*")  # in it is the service's token
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 100
 
@@ -321,7 +323,7 @@ def from_botocore(error: Exception) -> IoTJobsError | None:
                 return _from_answer(getattr(error, "response", None))
             ours = _BY_BOTOCORE_CLASS.get(base.__name__)
             if ours is not None:
-                return ours(str(error))
+                return ours(_URL_QUERY.sub("", str(error)))
     return None
 
 

@@ -1,0 +1,105 @@
+"""The project's only runner: ``nox -l`` lists what it can do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "types_without_stubs", "tests", "docs"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PYPROJECT)
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def runs(version: str) -> bool:
+    """Whether there is such a Python; pyenv has a shim even for one that it does not select."""
+    found = shutil.which(f"python{version}")
+    if found is None:
+        return False
+    return subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def run_tests(session: nox.Session, *packages: str) -> None:
+    """Install the package as a user would, not the source folder, and run the tests on it."""
+    session.install(".", *packages, *group("tests"))
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    if not session.posargs:
+        session.run("coverage", "report")
+
+
+@nox.session(python=[version for version in SUPPORTED if runs(version)] or None)
+def tests(session: nox.Session) -> None:
+    """The tests and every example, with full coverage, on each supported Python found here."""
+    run_tests(session)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The tests on the oldest dependencies that the package admits."""
+    run_tests(session, *(d.replace(">=", "==") for d in PYPROJECT["project"]["dependencies"]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, with every rule of ruff but those that pyproject.toml argues against."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """The package, its tests and its API under mypy and pyright, both strict."""
+    session.install("-e", ".", *group("types"))
+    session.run("mypy", "src", "tests", "benchmarks", "examples", "conftest.py", "noxfile.py")
+    session.run("pyright")
+
+
+@nox.session
+def types_without_stubs(session: nox.Session) -> None:
+    """What users see who have no stubs for boto3; and that no public type is left unknown."""
+    session.install(".", "mypy", "pyright")
+    session.run("mypy", "--disable-error-code=import-untyped", "tests/typing/clients.py")
+    session.run("pyright", "tests/typing/clients.py")
+    session.run("pyright", "--verifytypes", "iotjobs_client", "--ignoreexternal")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, where a warning is an error."""
+    session.install(".", *group("docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "docs", "docs/_build/html")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The sdist and the wheel, and whether an index would take them."""
+    session.install(*group("build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """See it work, without an AWS account: 10,000 executions over real HTTP on this machine."""
+    session.install(".")
+    session.run("python", "examples/demo.py")
+
+
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """CPU and memory against raw boto3, side by side; some minutes."""
+    session.install(".")
+    session.run("python", "benchmarks/cpu.py", *session.posargs)
+    session.run("python", "benchmarks/memory.py")

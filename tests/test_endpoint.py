@@ -1,0 +1,282 @@
+"""The testing kit: an endpoint that answers as the API reference says, and plausible fleets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from support import JOB_ID, boto3_client
+
+from iotjobs_client import (
+    ConfigurationError,
+    InvalidArgumentError,
+    IoTJobsError,
+    JobExecutionStatus,
+    MalformedResponseError,
+    RequestTimeoutError,
+    ServiceError,
+    ThrottlingError,
+    TransportError,
+)
+from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
+
+
+def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[str, Any], Any]:
+    """The status, headers and JSON of the answer to a plain GET."""
+    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc)
+    connection.request("GET", f"{path}?{urlencode(query)}" if query else path)
+    response = connection.getresponse()
+    answer = response.status, dict(response.headers), json.loads(response.read())
+    connection.close()
+    return answer
+
+
+class TestMakeExecution:
+    @pytest.mark.parametrize("status", JobExecutionStatus)
+    def test_its_times_are_in_order_and_fit_its_status(self, status: JobExecutionStatus) -> None:
+        """Queued, then started unless still queued, then updated."""
+        execution = make_execution("pump-7", status)
+        assert execution == make_execution("pump-7", status.value)
+        assert (execution.thing_name, execution.status) == ("pump-7", status)
+        assert (execution.started_at is None) is (status == "QUEUED")
+        times = [execution.queued_at, execution.started_at, execution.last_updated_at]
+        present = [time for time in times if time is not None]
+        assert present == sorted(present)
+
+    def test_any_member_can_be_given(self) -> None:
+        """Also None, for what the service leaves out."""
+        execution = make_execution(retry_attempt=None, execution_number=9, thing_arn="arn")
+        assert (execution.retry_attempt, execution.execution_number) == (None, 9)
+        assert execution.thing_arn == "arn"
+
+
+class TestMakeFleet:
+    def test_it_is_a_plausible_rollout(self) -> None:
+        """One execution a thing, in the order of queueing, most of them done."""
+        fleet = make_fleet(2_000)
+        assert [e.thing_name for e in fleet] == [f"thing-{n}" for n in range(2_000)]
+        assert {e.status for e in fleet} == set(JobExecutionStatus)
+        assert sum(e.status == "SUCCEEDED" for e in fleet) > 1_000
+        queued = [e.queued_at for e in fleet if e.queued_at is not None]
+        assert queued == sorted(queued)
+        assert len(set(queued)) == len(fleet)
+        for e in fleet:
+            assert (e.started_at is None) is (e.status == "QUEUED")
+            assert e.queued_at is not None
+            assert e.last_updated_at is not None
+            assert e.queued_at <= (e.started_at or e.queued_at) <= e.last_updated_at
+
+    def test_the_seed_decides(self) -> None:
+        """The same seed, the same fleet; another seed, another one."""
+        assert make_fleet(50, seed=1) == make_fleet(50, seed=1) != make_fleet(50, seed=2)
+
+    def test_statuses_can_be_chosen_and_weighted(self) -> None:
+        """Names alone are alike; weights weigh."""
+        assert {e.status for e in make_fleet(50, statuses=["FAILED", "QUEUED"])} == {
+            "FAILED",
+            "QUEUED",
+        }
+        fleet = make_fleet(1_000, statuses={"FAILED": 1, "SUCCEEDED": 99})
+        assert 0 < sum(e.status == "FAILED" for e in fleet) < 50
+        assert make_fleet(0) == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            ({"size": -1}, "size must be an int of at least 0, not -1"),
+            ({"size": True}, "size must be"),
+            ({"size": 1, "statuses": []}, "statuses must be at least one status"),
+            ({"size": 1, "statuses": {}}, "statuses must be at least one status"),
+        ],
+    )
+    def test_wrong_arguments_are_refused(self, arguments: Any, complaint: str) -> None:
+        """By name, with the rule and the value."""
+        with pytest.raises(InvalidArgumentError, match=complaint):
+            make_fleet(**arguments)
+
+
+class TestLocalEndpoint:
+    @pytest.fixture
+    def endpoint(self) -> Any:
+        with LocalEndpoint({JOB_ID: make_fleet(300), "empty": []}) as endpoint:
+            yield endpoint
+
+    @pytest.mark.parametrize(
+        ("path", "query", "status", "code"),
+        [
+            ("/jobs/firmware-42/things", {"maxResults": 0}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"maxResults": 251}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"maxResults": "x"}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"maxResults": "-1"}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"maxResults": "9" * 99}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"status": "failed"}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"status": ""}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"nextToken": "x"}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"nextToken": ""}, 400, "InvalidRequestException"),
+            ("/jobs/firmware-42/things", {"nextToken": "WzFd"}, 400, "InvalidRequestException"),
+            ("/jobs/a%20b/things", {}, 400, "InvalidRequestException"),
+            (f"/jobs/{'x' * 65}/things", {}, 400, "InvalidRequestException"),
+            ("/jobs/nobody/things", {}, 404, "ResourceNotFoundException"),
+            ("/things", {}, 404, "UnknownOperationException"),
+        ],
+    )
+    def test_what_the_reference_forbids_is_refused(
+        self, endpoint: LocalEndpoint, path: str, query: dict[str, object], status: int, code: str
+    ) -> None:
+        """With the HTTP status and the code that it names."""
+        found, headers, _ = ask(endpoint, path, **query)
+        assert (found, headers["x-amzn-ErrorType"]) == (status, code)
+        assert headers["x-amzn-RequestId"]
+
+    def test_raw_boto3_lists_it_too(self, endpoint: LocalEndpoint) -> None:
+        """Its own paginator gets every execution, and absent times are absent."""
+        client = boto3_client(endpoint.url)
+        pages = client.get_paginator("list_job_executions_for_job").paginate(jobId=JOB_ID)
+        items = [item for page in pages for item in page["executionSummaries"]]
+        client.close()
+        assert [item["thingArn"] for item in items] == [e.thing_arn for e in make_fleet(300)]
+        queued = next(
+            i["jobExecutionSummary"]
+            for i in items
+            if i["jobExecutionSummary"]["status"] == "QUEUED"
+        )
+        assert "startedAt" not in queued
+
+    def test_a_token_belongs_to_its_job_and_status(self, endpoint: LocalEndpoint) -> None:
+        """It is refused elsewhere, as the service refuses it."""
+        _, _, page = ask(endpoint, f"/jobs/{JOB_ID}/things", maxResults=5)
+        token = page["nextToken"]
+        assert ask(endpoint, f"/jobs/{JOB_ID}/things", nextToken=token)[0] == 200
+        assert ask(endpoint, "/jobs/empty/things", nextToken=token)[0] == 400
+        assert ask(endpoint, f"/jobs/{JOB_ID}/things", nextToken=token, status="FAILED")[0] == 400
+
+    def test_it_remembers_what_was_asked(self, endpoint: LocalEndpoint) -> None:
+        """Job, filter, size, token and user agent of each request, in order."""
+        with endpoint.client() as client:
+            list(client.list_job_executions_for_job(JOB_ID, status="FAILED", page_size=200))
+            list(client.list_job_executions_for_job(JOB_ID, page_size=200))
+        asked = [
+            (r.job_id, r.status, r.max_results, r.next_token is None) for r in endpoint.requests
+        ]
+        assert asked == [
+            (JOB_ID, "FAILED", "200", True),
+            (JOB_ID, None, "200", True),
+            (JOB_ID, None, "200", False),
+        ]
+        assert all("Botocore" in request.user_agent for request in endpoint.requests)
+
+    def test_above_the_rate_it_throttles(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A second's worth at once, then as they refill."""
+        now = [50.0]
+        monkeypatch.setattr("iotjobs_client.testing._endpoint.monotonic", lambda: now[0])
+        with LocalEndpoint({JOB_ID: []}, requests_per_second=2) as endpoint:
+            path = f"/jobs/{JOB_ID}/things"
+            statuses = [ask(endpoint, path)[0] for _ in range(3)]
+            now[0] += 0.5
+            statuses += [ask(endpoint, path)[0] for _ in range(2)]
+            now[0] += 60
+            statuses += [ask(endpoint, path)[0] for _ in range(3)]
+        assert statuses == [200, 200, 429, 200, 429, 200, 200, 429]
+
+    def test_latency_delays_each_answer(self) -> None:
+        """A client that waits less than that does not get it."""
+        with LocalEndpoint({JOB_ID: []}, latency=30) as endpoint:
+            client = boto3_client(endpoint.url, read_timeout=0.1)
+            with pytest.raises(Exception, match="Read timeout"):
+                client.list_job_executions_for_job(jobId=JOB_ID)
+            client.close()
+
+    @pytest.mark.parametrize(
+        ("fault", "status", "code"),
+        [
+            (ThrottlingError, 429, "ThrottlingException"),
+            (ThrottlingError("slow", http_status=400), 400, "ThrottlingException"),
+            (ServiceError, 409, "ConflictException"),
+            (ServiceError("odd", code="Odd", http_status=418), 418, "Odd"),
+        ],
+        ids=str,
+    )
+    def test_an_error_is_sent_as_the_service_sends_it(
+        self, fault: Any, status: int, code: str
+    ) -> None:
+        """As a class, or with the details to send; raw boto3 reads them the same."""
+        with LocalEndpoint({JOB_ID: []}, faults={1: fault}) as endpoint:
+            client = boto3_client(endpoint.url)
+            with pytest.raises(ClientError) as caught:
+                client.list_job_executions_for_job(jobId=JOB_ID)
+            client.close()
+        assert caught.value.response["Error"]["Code"] == code
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+    @pytest.mark.parametrize(
+        ("fault", "expected"),
+        [
+            (TransportError, TransportError),
+            (RequestTimeoutError, RequestTimeoutError),
+            (MalformedResponseError, MalformedResponseError),
+        ],
+    )
+    def test_an_error_without_an_answer_happens_as_such(
+        self, fault: type[IoTJobsError], expected: type[IoTJobsError]
+    ) -> None:
+        """The class names the mishap that leads to it."""
+        from botocore.config import Config  # noqa: PLC0415
+
+        config = Config(read_timeout=0.1, retries={"total_max_attempts": 1})
+        with (
+            LocalEndpoint({JOB_ID: []}, faults={1: fault}) as endpoint,
+            endpoint.client(config=config) as client,
+            pytest.raises(IoTJobsError) as caught,
+        ):
+            list(client.list_job_executions_for_job(JOB_ID))
+        assert type(caught.value) is expected
+
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            ({"jobs": {"a b": []}}, "job_id must be 1 to 64 characters .*, not 'a b'"),
+            ({"latency": -1}, "latency must be a number of seconds of at least 0, not -1"),
+            ({"requests_per_second": 0}, "requests_per_second must be a number above 0"),
+            ({"faults": {1: "explode"}}, "fault must be .*, not 'explode'"),
+            ({"faults": {1: ConfigurationError}}, "fault must be"),
+            ({"faults": {1: ValueError}}, "fault must be"),
+        ],
+    )
+    def test_wrong_options_are_refused(self, options: Any, complaint: str) -> None:
+        """Before anything is served."""
+        threads = threading.active_count()
+        with pytest.raises(InvalidArgumentError, match=complaint):
+            LocalEndpoint(**{"jobs": {JOB_ID: []}, **options})
+        assert threading.active_count() == threads
+
+    def test_closing_it_cuts_connections_and_ends_its_threads(self) -> None:
+        """Even with a client that holds its connection open, and twice."""
+        threads = set(threading.enumerate())
+        endpoint = LocalEndpoint({JOB_ID: []}, faults={2: "hang"})
+        parts = urlsplit(endpoint.url)
+        connections = [http.client.HTTPConnection(parts.netloc) for _ in range(2)]
+        for connection in connections:
+            connection.request("GET", f"/jobs/{JOB_ID}/things")
+        connections[0].getresponse().read()
+        endpoint.close()
+        endpoint.close()
+        for connection in connections:
+            connection.close()
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(5)
+        assert set(threading.enumerate()) <= threads
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((parts.hostname, parts.port or 0))
+
+    def test_its_client_needs_no_aws_configuration(self, endpoint: LocalEndpoint) -> None:
+        """Credentials and region are made up; none can be found here."""
+        assert boto3.Session().get_credentials() is None
+        with endpoint.client(requests_per_second=1000) as client:
+            assert len(list(client.list_job_executions_for_job(JOB_ID, max_items=3))) == 3

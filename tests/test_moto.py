@@ -1,0 +1,139 @@
+"""Against moto, a peer that nobody here wrote: over HTTP to its server, and mocked in process."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iot.models import iot_backends
+from moto.server import ThreadedMotoServer
+from support import JOB_ID
+
+from iotjobs_client import IoTJobsClient, JobExecutionStatus, JobExecutionSummary
+
+REGION = "eu-west-1"
+SIZE = 23
+STATUSES = ["QUEUED", "SUCCEEDED", "FAILED", "CANCELED"]
+
+
+def set_up(client: Any) -> None:
+    """A job on some things, in several statuses: those that moto's API cannot reach by hand."""
+    arns = [client.create_thing(thingName=f"thing-{n}")["thingArn"] for n in range(SIZE)]
+    client.create_job(jobId=JOB_ID, targets=arns, document=json.dumps({"version": 42}))
+    client.cancel_job_execution(jobId=JOB_ID, thingName="thing-3", force=True)
+    backend = iot_backends[DEFAULT_ACCOUNT_ID][REGION]
+    for number, execution in enumerate(backend.job_executions.values()):
+        if execution.status == "QUEUED":
+            execution.status = STATUSES[number % len(STATUSES)]
+
+
+def make_client(**options: Any) -> Any:
+    return boto3.client(
+        "iot", region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x", **options
+    )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    client = make_client(endpoint_url=url)
+    set_up(client)
+    client.close()
+    yield url
+    server.stop()
+
+
+@pytest.fixture(params=["owned", "borrowed"])
+def ours(request: pytest.FixtureRequest, server: str) -> Iterator[IoTJobsClient]:
+    if request.param == "owned":
+        session = boto3.Session("x", "x", region_name=REGION)
+        with IoTJobsClient(session=session, endpoint_url=server) as client:
+            yield client
+    else:
+        borrowed = make_client(endpoint_url=server)
+        yield IoTJobsClient(borrowed)
+        borrowed.close()
+
+
+@pytest.fixture
+def theirs(server: str) -> Iterator[Any]:
+    client = make_client(endpoint_url=server)
+    yield client
+    client.close()
+
+
+def list_raw(client: Any, **arguments: Any) -> list[dict[str, Any]]:
+    """What boto3's own paginator lists."""
+    pages = client.get_paginator("list_job_executions_for_job").paginate(
+        jobId=JOB_ID, PaginationConfig={"PageSize": 5}, **arguments
+    )
+    return [item for page in pages for item in page["executionSummaries"]]
+
+
+def as_raw(execution: JobExecutionSummary) -> dict[str, Any]:
+    """Ours, put as boto3 puts it; an aware time equals that instant in any zone."""
+    members = {
+        "status": str(execution.status),
+        "queuedAt": execution.queued_at,
+        "startedAt": execution.started_at,
+        "lastUpdatedAt": execution.last_updated_at,
+        "executionNumber": execution.execution_number,
+        "retryAttempt": execution.retry_attempt,
+    }
+    present = {name: value for name, value in members.items() if value is not None}
+    return {"thingArn": execution.thing_arn, "jobExecutionSummary": present}
+
+
+@pytest.mark.parametrize("status", [None, *STATUSES, "REJECTED"])
+@pytest.mark.parametrize("page_size", [5, SIZE, 250])
+def test_we_list_what_raw_boto3_lists(
+    ours: IoTJobsClient, theirs: Any, status: str | None, page_size: int
+) -> None:
+    """All of the job or one status of it, over several pages or one."""
+    found = list(ours.list_job_executions_for_job(JOB_ID, status=status, page_size=page_size))
+    expected = list_raw(theirs, **({} if status is None else {"status": status}))
+    assert [as_raw(execution) for execution in found] == expected
+    assert len(found) > 3 or status == "REJECTED"
+    assert status is not None or len(found) == SIZE
+    assert all(execution.queued_at.tzinfo is timezone.utc for execution in found)  # type: ignore[union-attr]
+
+
+def test_a_listing_resumes_in_the_middle_of_a_page(ours: IoTJobsClient, theirs: Any) -> None:
+    """Item-exact with tokens that are not ours."""
+    executions = iter(ours.list_job_executions_for_job(JOB_ID, page_size=5))
+    found = [next(executions) for _ in range(8)]
+    token = executions.resume_token
+    found += ours.list_job_executions_for_job(JOB_ID, page_size=5, resume_token=token)
+    assert [as_raw(execution) for execution in found] == list_raw(theirs)
+
+
+def test_several_statuses_are_each_listed_whole(ours: IoTJobsClient, theirs: Any) -> None:
+    """In lifecycle order, whatever order they are named in."""
+    found = ours.list_job_executions_for_job(JOB_ID, status=["FAILED", "QUEUED"], page_size=2)
+    expected = list_raw(theirs, status="QUEUED") + list_raw(theirs, status="FAILED")
+    assert [as_raw(execution) for execution in found] == expected
+
+
+def test_mocked_in_process() -> None:
+    """Moto's other form, which answers in place of the network."""
+    with mock_aws():
+        client = make_client()
+        set_up(client)
+        found = list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID, page_size=10))
+        assert [as_raw(execution) for execution in found] == list_raw(client)
+        assert len(found) == SIZE
+        assert found[3].status is JobExecutionStatus.CANCELED
+        assert isinstance(found[0].queued_at, datetime)
+        with IoTJobsClient(session=boto3.Session("x", "x", region_name=REGION)) as owning:
+            assert list(owning.list_job_executions_for_job(JOB_ID)) == found

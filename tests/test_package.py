@@ -1,0 +1,97 @@
+"""The package as a whole: its public names, what importing it loads, its metadata."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import iotjobs_client
+import iotjobs_client.testing
+from iotjobs_client import client, exceptions, models, paginator
+
+
+def public_classes(module: ModuleType) -> set[str]:
+    return {
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+
+
+def run(code: str) -> str:
+    """What ``code`` prints in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_all_public_classes_are_at_the_top_and_nothing_else() -> None:
+    """``__all__`` is sorted and holds what the modules define."""
+    defined = set[str]().union(*map(public_classes, (client, exceptions, models, paginator)))
+    assert iotjobs_client.__all__ == sorted(iotjobs_client.__all__, key=str)
+    assert set(iotjobs_client.__all__) == defined
+    assert all(hasattr(iotjobs_client, name) for name in iotjobs_client.__all__)
+    testing = iotjobs_client.testing
+    assert all(hasattr(testing, name) for name in testing.__all__)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        value
+        for module in (iotjobs_client, iotjobs_client.testing)
+        for value in (getattr(module, name) for name in module.__all__)
+        if callable(value) and hasattr(value, "__name__")
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_every_public_name_has_documentation(value: Any) -> None:
+    """A docstring each, on classes, on functions and on the public methods."""
+    assert value.__doc__
+    if isinstance(value, type):
+        for member in vars(value).values():
+            if callable(member) and not getattr(member, "__name__", "_").startswith("_"):
+                assert member.__doc__, member
+
+
+def test_importing_loads_neither_boto3_nor_botocore() -> None:
+    """Nor other heavy things: they come with the first request."""
+    loaded = run(
+        "import sys, iotjobs_client; print([m for m in ('boto3', 'botocore', 'urllib3',"
+        " 'logging', 'asyncio', 'hashlib', 'importlib.metadata', 'typing_extensions',"
+        " 'iotjobs_client.testing') if m in sys.modules])"
+    )
+    assert loaded in ("[]", "['importlib.metadata']")  # attrs loads it before Python 3.12
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """It is looked up when asked for."""
+    assert iotjobs_client.__version__ == importlib.metadata.version("iotjobs-client")
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = iotjobs_client.nonsense
+
+
+def test_it_needs_the_four_and_no_others() -> None:
+    """boto3, botocore, attrs, typing-extensions; all else is an extra."""
+    requirements = importlib.metadata.requires("iotjobs-client") or []
+    names = {r.split(">")[0].split(";")[0].strip() for r in requirements if "extra ==" not in r}
+    assert names == {"boto3", "botocore", "attrs", "typing-extensions"}
+
+
+def test_it_tells_type_checkers_that_it_is_typed() -> None:
+    """py.typed travels with the package."""
+    assert pkgutil.get_data("iotjobs_client", "py.typed") == b""
+
+
+def test_the_tests_run_against_the_installed_package() -> None:
+    """Not against the source folder, whose layout hides what a wheel lacks."""
+    files = importlib.metadata.files("iotjobs-client") or []
+    assert any(str(file).endswith("py.typed") or str(file).endswith(".pth") for file in files)

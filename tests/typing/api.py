@@ -1,0 +1,118 @@
+"""The whole public API as users write it; checked by mypy and pyright, never executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from botocore.config import Config
+from typing_extensions import assert_type
+
+from iotjobs_client import (
+    InvalidArgumentError,
+    IoTJobsClient,
+    IoTJobsError,
+    JobExecutionIterator,
+    JobExecutionPage,
+    JobExecutionPageIterator,
+    JobExecutionPaginator,
+    JobExecutionStatus,
+    JobExecutionSummary,
+    MalformedResponseError,
+    RequestTimeoutError,
+    ServiceError,
+    ThrottlingError,
+    __version__,
+)
+from iotjobs_client.testing import (
+    Fault,
+    ListRequest,
+    LocalEndpoint,
+    make_execution,
+    make_fleet,
+)
+
+assert_type(__version__, str)
+
+
+def listings(client: IoTJobsClient, statuses: Iterator[JobExecutionStatus]) -> None:
+    paginator = client.list_job_executions_for_job("firmware-42")
+    assert_type(paginator, JobExecutionPaginator)
+    client.list_job_executions_for_job("firmware-42", status="FAILED")
+    client.list_job_executions_for_job("firmware-42", status=JobExecutionStatus.FAILED)
+    client.list_job_executions_for_job("firmware-42", status=["FAILED", JobExecutionStatus("X")])
+    client.list_job_executions_for_job("firmware-42", status=statuses)
+    client.list_job_executions_for_job(
+        job_id="firmware-42", status=None, page_size=10, max_items=5, resume_token=None
+    )
+    assert_type(paginator.job_id, str)
+    assert_type(paginator.status, tuple[JobExecutionStatus, ...])
+    assert_type(paginator.page_size, int)
+    assert_type(paginator.max_items, int | None)
+    assert_type(paginator.resume_token, str | None)
+
+    executions = iter(paginator)
+    assert_type(executions, JobExecutionIterator)
+    assert_type(executions.resume_token, str | None)
+    assert_type(next(executions), JobExecutionSummary)
+    for execution in paginator:
+        assert_type(execution, JobExecutionSummary)
+    assert_type(list(paginator), list[JobExecutionSummary])
+
+    pages = paginator.pages()
+    assert_type(pages, JobExecutionPageIterator)
+    assert_type(pages.resume_token, str | None)
+    for page in pages:
+        assert_type(page, JobExecutionPage)
+        assert_type(page.executions, tuple[JobExecutionSummary, ...])
+        assert_type(page.next_token, str | None)
+        assert_type(page.resume_token, str | None)
+        assert_type(page.request_id, str | None)
+
+
+def models(execution: JobExecutionSummary) -> None:
+    assert_type(execution.thing_arn, str)
+    assert_type(execution.thing_name, str)
+    assert_type(execution.status, JobExecutionStatus)
+    assert_type(execution.execution_number, int | None)
+    assert_type(execution.queued_at, datetime | None)
+    assert_type(execution.started_at, datetime | None)
+    assert_type(execution.last_updated_at, datetime | None)
+    assert_type(execution.retry_attempt, int | None)
+    assert_type(execution.status.is_known, bool)
+    assert_type(execution.status.is_terminal, bool)
+    word: str = execution.status
+    assert_type(f"{word}", str)
+    JobExecutionSummary(thing_arn="arn", status="FAILED")
+    JobExecutionSummary("arn", JobExecutionStatus.FAILED, 1, queued_at=datetime.now().astimezone())
+    execution.status = JobExecutionStatus.FAILED  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def errors(error: IoTJobsError) -> None:
+    assert_type(error.job_id, str | None)
+    assert_type(error.resume_token, str | None)
+    assert_type(error.is_retryable, bool)
+    if isinstance(error, ServiceError):
+        assert_type(error.code, str | None)
+        assert_type(error.message, str)
+        assert_type(error.operation, str)
+        assert_type(error.http_status, int | None)
+        assert_type(error.request_id, str | None)
+        assert_type(error.attempts, int | None)
+    if isinstance(error, MalformedResponseError):
+        assert_type(error.request_id, str | None)
+    as_value_error: ValueError = InvalidArgumentError("x")
+    as_timeout: TimeoutError = RequestTimeoutError("x")
+    raise as_value_error from as_timeout
+
+
+def testing() -> None:
+    assert_type(make_execution("pump-7", "FAILED", retry_attempt=2), JobExecutionSummary)
+    make_execution(colour="red")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    assert_type(make_fleet(10, seed=3, statuses=["FAILED"]), list[JobExecutionSummary])
+    make_fleet(10, statuses={"FAILED": 0.5, "SUCCEEDED": 2})
+    faults: Mapping[int, Fault] = {1: ThrottlingError, 2: ThrottlingError("x"), 3: "hang"}
+    with LocalEndpoint({"firmware-42": make_fleet(10)}, latency=0.1, faults=faults) as endpoint:
+        assert_type(endpoint.url, str)
+        assert_type(endpoint.requests, list[ListRequest])
+        assert_type(endpoint.client(config=Config()), IoTJobsClient)
