@@ -358,7 +358,7 @@ def test_the_services_token_is_not_in_the_text_of_a_lost_connection() -> None:
     faults: dict[int, Fault] = {2: "disconnect"}
     with LocalEndpoint({JOB_ID: make_fleet(9)}, faults=faults) as endpoint:
         borrowed = boto3_client(endpoint.url)
-        with pytest.raises(TransportError, match='"http.*/jobs/firmware-42/things"') as caught:
+        with pytest.raises(TransportError, match=r'"http.*/jobs/firmware-42/things"') as caught:
             list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID, page_size=5))
         borrowed.close()
         assert endpoint.requests[1].next_token is not None

@@ -6,7 +6,7 @@ import importlib.metadata
 import pkgutil
 import subprocess
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -49,7 +49,7 @@ def test_all_public_classes_are_at_the_top_and_nothing_else() -> None:
         value
         for module in (iotjobs_client, iotjobs_client.testing)
         for value in (getattr(module, name) for name in module.__all__)
-        if callable(value) and hasattr(value, "__name__")
+        if isinstance(value, (type, FunctionType))
     ],
     ids=lambda value: value.__name__,
 )

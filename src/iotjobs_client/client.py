@@ -74,7 +74,7 @@ class IoTJobsClient:
     Args:
         client: A boto3 ``iot`` client to borrow, stubbed or not, or any object with the method
             ``list_job_executions_for_job``. It excludes all options but ``requests_per_second``.
-        session: The :class:`boto3.session.Session` to build the client from; excludes
+        session: The :class:`~boto3.session.Session` to build the client from; excludes
             ``profile_name``.
         region_name: The AWS region, such as ``"eu-west-1"``.
         profile_name: The profile in the AWS configuration files.
@@ -257,7 +257,7 @@ class IoTJobsClient:
         Raises:
             InvalidArgumentError: An argument is wrong; the text says which, and the rule.
 
-        The iterators raise the other errors of :mod:`iotjobs_client.exceptions`, each with the
+        The iterators raise the other subclasses of :class:`IoTJobsError`, each with the
         ``resume_token`` of the place.
         """
         return JobExecutionPaginator(

@@ -151,7 +151,7 @@ class JobExecutionSummary:
 
     @property
     def thing_name(self) -> str:
-        """The name of the thing: what follows ``:thing/`` in its ARN."""
+        """The name of the thing, which follows ``:thing/`` in its ARN."""
         return self.thing_arn.rpartition(":thing/")[2]
 
 

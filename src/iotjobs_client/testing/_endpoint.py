@@ -187,7 +187,7 @@ class LocalEndpoint:
         """A client of this endpoint, with made-up credentials; close it when done.
 
         Args:
-            **options: Further options of :class:`IoTJobsClient`, such as ``config``.
+            **options: Further options of ``IoTJobsClient``, such as ``config``.
         """
         import boto3  # noqa: PLC0415  (as late as in the library itself)
 

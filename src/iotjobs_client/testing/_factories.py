@@ -31,7 +31,7 @@ _WEIGHTS = {
 
 
 class ExecutionFields(TypedDict, total=False):
-    """The members of :class:`JobExecutionSummary` that :func:`make_execution` takes as options."""
+    """The members of ``JobExecutionSummary`` that :func:`make_execution` takes as options."""
 
     thing_arn: str
     execution_number: int | None
@@ -48,8 +48,8 @@ def make_execution(
 
     Args:
         thing_name: The name of the thing; its ARN is made up around it.
-        status: A :class:`JobExecutionStatus` or its word.
-        **fields: Any member of :class:`JobExecutionSummary`, in place of what is made up: queued
+        status: A ``JobExecutionStatus`` or its word.
+        **fields: Any member of ``JobExecutionSummary``, in place of what is made up: queued
             at midnight UTC of 2026-01-01, started a minute later unless QUEUED, last updated
             another minute later unless QUEUED or IN_PROGRESS, the first execution, no retry.
 
