@@ -260,7 +260,7 @@ class TestOverHTTP:
             pytest.param(403, b"<html>no</html>", AccessDeniedError, "<html>no</html>", id="html"),
             pytest.param(
                 400,
-                b'{"__type": "com.amazonaws.iot#InvalidRequestException:http", "message": "no"}',
+                b'{"__type": "com.amazonaws.iot#InvalidRequestException", "message": "no"}',
                 InvalidRequestError,
                 "no",
                 id="qualified-type",

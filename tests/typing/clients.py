@@ -1,7 +1,8 @@
 """What an IoTJobsClient may be built from; checked with and without stubs for boto3."""
 
-# Without mypy-boto3-* for every service, boto3-stubs leave the overloads of client() unknown.
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+# boto3 has no types of its own, and boto3-stubs leave those of services without stubs unknown.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
