@@ -102,4 +102,5 @@ def benchmark(session: nox.Session) -> None:
     """CPU and memory against raw boto3, side by side; some minutes."""
     session.install(".")
     session.run("python", "benchmarks/cpu.py", *session.posargs)
+    session.run("python", "benchmarks/imports.py")
     session.run("python", "benchmarks/memory.py")

@@ -9,7 +9,6 @@ plain numbers where a stub, a mock or any other client gives datetimes. The deco
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -111,11 +110,15 @@ def _read_body(
     else:
         # botocore's parser of errors fails with whatever comes where the body is no object or
         # the code no string, before it looks at the HTTP status and tries again.
+        import json  # noqa: PLC0415  (as below)
+
         texts = {name: value for name, value in content.items() if isinstance(value, str)}
         response_dict["body"] = json.dumps(texts).encode()
 
 
 def _load_object(body: bytes) -> Mapping[str, Any]:
+    import json  # noqa: PLC0415  (at no cost: botocore has it by now)
+
     try:
         content = json.loads(body.decode())
     except RecursionError:

@@ -8,12 +8,9 @@ starts, say) and others move up. A number would then pass over executions that n
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-
-import attrs
+from typing import NamedTuple
 
 from iotjobs_client.exceptions import InvalidArgumentError
 from iotjobs_client.models import JobExecutionSummary
@@ -23,8 +20,7 @@ _CHECKSUM_SIZE = 8
 _FINGERPRINT_SIZE = 6
 
 
-@attrs.frozen
-class Position:
+class Position(NamedTuple):
     """Where a page starts, and what of it was already given.
 
     Attributes:
@@ -39,7 +35,7 @@ class Position:
 
     def past(self, executions: Iterable[JobExecutionSummary]) -> Position:
         """This position once ``executions`` of its page were given as well."""
-        return attrs.evolve(self, given=(*self.given, *map(_fingerprint, executions)))
+        return self._replace(given=(*self.given, *map(_fingerprint, executions)))
 
     def pick_new(
         self, executions: tuple[JobExecutionSummary, ...]
@@ -64,6 +60,8 @@ class Position:
 
 def to_token(job_id: str, statuses: Sequence[str], position: Position) -> str:
     """The resume token for ``position`` in the listing of ``statuses`` of ``job_id``."""
+    import json  # noqa: PLC0415  (here and below: most programs need no token)
+
     head = [_VERSION, job_id, statuses, position.status_index, position.next_token]
     return _pack(json.dumps(head).encode() + b"\n" + b"".join(position.given))
 
@@ -75,12 +73,15 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
         InvalidArgumentError: It is damaged, or of another listing. The text does not repeat it,
             for it holds the service's own token.
     """
+    import json  # noqa: PLC0415
+    from base64 import urlsafe_b64decode  # noqa: PLC0415
+
     if not isinstance(token, str):
         raise InvalidArgumentError(
             f"resume_token must be a str or None, not {type(token).__name__}"
         )
     try:
-        content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[_CHECKSUM_SIZE:]
+        content = urlsafe_b64decode(token + "=" * (-len(token) % 4))[_CHECKSUM_SIZE:]
     except ValueError:
         content = b""
     if not content or _pack(content) != token:
@@ -113,12 +114,14 @@ def _fingerprint(execution: JobExecutionSummary) -> bytes:
 
 
 def _pack(content: bytes) -> str:
+    from base64 import urlsafe_b64encode  # noqa: PLC0415
+
     # Packed again and compared, a token shows any change, even one that base64 would pass over.
-    packed = base64.urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
+    packed = urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
     return packed.rstrip(b"=").decode()
 
 
 def _digest(data: bytes, size: int) -> bytes:
-    from hashlib import blake2b  # noqa: PLC0415  (loads OpenSSL, and most programs need no token)
+    from hashlib import blake2b  # noqa: PLC0415  (it loads OpenSSL)
 
     return blake2b(data, digest_size=size).digest()

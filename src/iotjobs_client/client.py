@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Lock
@@ -54,7 +53,7 @@ def check_rate(requests_per_second: object) -> None:
     if requests_per_second is not None and (
         isinstance(requests_per_second, bool)
         or not isinstance(requests_per_second, (int, float))
-        or not 0 < requests_per_second < math.inf
+        or not 0 < requests_per_second < float("inf")
     ):
         raise wrong_argument(
             "requests_per_second", "a number above 0, or None", requests_per_second

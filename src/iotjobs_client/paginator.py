@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import length_hint
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import attrs
 
@@ -122,8 +122,7 @@ class _TokensSeen:
         return hash(token) in self._recent or hash(token) in self._older
 
 
-@attrs.frozen(eq=False)
-class _Hand(Generic[_T_co]):
+class _Hand(NamedTuple):
     """The page in hand. An iterator replaces it as a whole, so that no interrupt can split it.
 
     Attributes:
@@ -138,8 +137,8 @@ class _Hand(Generic[_T_co]):
     """
 
     executions: tuple[JobExecutionSummary, ...]
-    units: tuple[_T_co, ...]
-    rest: Iterator[_T_co]
+    units: tuple[Any, ...]
+    rest: Iterator[Any]
     start: Position
     after: Position | None
     is_whole: bool
@@ -165,15 +164,14 @@ class _ListingIterator(Iterator[_T_co]):
     def __init__(self, paginator: JobExecutionPaginator) -> None:
         self._paginator = paginator
         self._turning = Lock()
-        self._hand: _Hand[_T_co] = _Hand.before(
-            paginator._start, paginator.max_items, _TokensSeen()
-        )
+        self._hand: _Hand = _Hand.before(paginator._start, paginator.max_items, _TokensSeen())
 
     def __next__(self) -> _T_co:
         while True:
             hand = self._hand
             # A for loop and not next(): between a call and its return a signal handler may
             # raise, and the unit would be lost.
+            unit: _T_co
             for unit in hand.rest:
                 return unit
             if not self._turn(hand):
@@ -193,7 +191,7 @@ class _ListingIterator(Iterator[_T_co]):
     def _token(self, position: Position) -> str:
         return to_token(self._paginator.job_id, self._paginator.status, position)
 
-    def _turn(self, hand: _Hand[_T_co]) -> bool:
+    def _turn(self, hand: _Hand) -> bool:
         """Take up the page after ``hand``; false at the end of the listing."""
         with self._turning:
             if self._hand is not hand:
@@ -213,7 +211,7 @@ class _ListingIterator(Iterator[_T_co]):
                 raise
             return True
 
-    def _take(self, position: Position, last: _Hand[_T_co]) -> _Hand[_T_co]:
+    def _take(self, position: Position, last: _Hand) -> _Hand:
         paginator = self._paginator
         arguments: dict[str, str | int] = {
             "jobId": paginator.job_id,
