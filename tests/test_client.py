@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
@@ -12,7 +13,7 @@ from unittest.mock import MagicMock, create_autospec
 import boto3
 import pytest
 from botocore.config import Config
-from support import JOB_ID, FleetClient, ScriptedClient, boto3_client, to_page
+from support import JOB_ID, FleetClient, RawServer, ScriptedClient, boto3_client, to_page
 
 from iotjobs_client import (
     ConfigurationError,
@@ -41,10 +42,22 @@ class TestOptions:
             ({"client": ScriptedClient(), "session": boto3.Session()}, "without session"),
             ({"region_name": 5}, "region_name must be a str or None, not 5"),
             ({"profile_name": b"x"}, "profile_name must be a str or None, not b'x'"),
-            ({"endpoint_url": 5}, "endpoint_url must be a str or None, not 5"),
+            ({"endpoint_url": 5}, "endpoint_url must be an http or https URL .*, not 5"),
+            ({"endpoint_url": "no url"}, "endpoint_url must be .*, not 'no url'"),
+            ({"endpoint_url": "127.0.0.1:5000"}, "endpoint_url must be"),
+            ({"endpoint_url": "ftp://127.0.0.1"}, "endpoint_url must be"),
+            ({"endpoint_url": "http://"}, "endpoint_url must be"),
+            ({"endpoint_url": "http://127.0.0.1:port"}, "endpoint_url must be"),
+            ({"endpoint_url": "http://127.0.0.1:99999"}, "endpoint_url must be"),
+            ({"config": {}}, "config must be a botocore Config or None, not {}"),
+            ({"client": IoTJobsClient()}, "client must be an iot client .*, not IoTJobsClient"),
             ({"session": "default"}, "session must be a boto3 Session or None, not 'default'"),
             ({"session": boto3.Session(), "profile_name": "x"}, "profile_name must be given with"),
-            ({"requests_per_second": 0}, "requests_per_second must be a number above 0, .*, not 0"),
+            (
+                {"requests_per_second": 0},
+                "requests_per_second must be a number of at least 0.001, .*, not 0",
+            ),
+            ({"requests_per_second": 1e-320}, "requests_per_second must be"),
             ({"requests_per_second": -1.5}, "requests_per_second must be"),
             ({"requests_per_second": True}, "requests_per_second must be"),
             ({"requests_per_second": "8"}, "requests_per_second must be"),
@@ -139,11 +152,6 @@ class TestOwned:
             ({}, ConfigurationError, "You must specify a region"),
             ({"profile_name": "nobody"}, ConfigurationError, "nobody"),
             ({"region_name": "eu west"}, ConfigurationError, "eu west"),
-            (
-                {"region_name": "eu-west-1", "endpoint_url": "no url"},
-                ConfigurationError,
-                "Invalid endpoint: no url",
-            ),
         ],
     )
     def test_a_client_that_cannot_be_built_says_why(
@@ -158,11 +166,55 @@ class TestOwned:
         with pytest.raises(expected, match=text):
             _ = IoTJobsClient(**options).boto3_client
 
+    def test_an_endpoint_of_the_environment_that_is_no_url(self, aws_environment: Any) -> None:
+        """A plain ValueError of botocore becomes one of ours."""
+        aws_environment.setenv("AWS_ENDPOINT_URL_IOT", "no url")
+        with pytest.raises(ConfigurationError, match="Invalid endpoint: no url"):
+            _ = IoTJobsClient(region_name="eu-west-1").boto3_client
+
     def test_without_credentials(self) -> None:
         """The error is about credentials, and nothing was sent."""
         client = IoTJobsClient(region_name="eu-west-1", endpoint_url=UNUSED)
         with pytest.raises(CredentialsError, match="Unable to locate credentials"):
             list(client.list_job_executions_for_job(JOB_ID))
+
+    @pytest.mark.parametrize(
+        ("profile", "expected"),
+        [
+            pytest.param(
+                "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base",
+                "AssumeRole",
+                id="assume-role",
+            ),
+            pytest.param("credential_process = /no/such/program", "/no/such/program", id="process"),
+            pytest.param(
+                "web_identity_token_file = /no/such/file\nrole_arn = arn:aws:iam::1:role/x",
+                "/no/such/file",
+                id="token-file",
+            ),
+        ],
+    )
+    def test_credentials_that_cannot_be_obtained(
+        self, tmp_path: Path, aws_environment: Any, profile: str, expected: str
+    ) -> None:
+        """Whatever botocore asks for them, its failure is not taken for an answer about the job."""
+        config_file = tmp_path / "config"
+        config_file.write_text(
+            f"[profile fleet]\nregion = eu-west-1\n{profile}\n"
+            "[profile base]\naws_access_key_id = x\naws_secret_access_key = x\n"
+        )
+        aws_environment.setenv("AWS_CONFIG_FILE", str(config_file))
+        denied = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+        with RawServer((403, denied), (403, denied)) as sts:
+            aws_environment.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+            client = IoTJobsClient(profile_name="fleet", endpoint_url=UNUSED)
+            executions = iter(client.list_job_executions_for_job(JOB_ID))
+            for _ in range(2):
+                with pytest.raises(CredentialsError, match=expected) as caught:
+                    next(executions)
+                assert type(caught.value) is CredentialsError
+                assert caught.value.job_id == JOB_ID
+            client.close()
 
     def test_close_closes_it_and_ends_its_use(self) -> None:
         """A listing that outlives its client fails loudly, and can be resumed by another."""
@@ -179,6 +231,22 @@ class TestOwned:
                 token = caught.value.resume_token
                 found += another.list_job_executions_for_job(JOB_ID, resume_token=token)
         assert found == fleet
+
+    def test_closing_it_while_it_is_built_closes_what_was_built(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a signal handler does that shuts a program down; it must not wait for itself."""
+        client = IoTJobsClient(region_name="eu-west-1")
+        built = MagicMock()
+
+        def build(*_: Any, **__: Any) -> Any:
+            client.close()
+            return built
+
+        monkeypatch.setattr(boto3.Session, "client", build)
+        with pytest.raises(ConfigurationError, match="was closed"):
+            _ = client.boto3_client
+        built.close.assert_called_once_with()
 
     def test_closing_before_the_first_request_builds_nothing(self) -> None:
         """There is nothing to close yet."""
@@ -314,6 +382,65 @@ class TestBorrowed:
             assert len(pages) > 5
             assert all(page == expected for page in pages)
             borrowed.close()
+
+    def test_an_interrupt_of_our_call_changes_nothing_for_later_calls(self) -> None:
+        """At whatever moment it comes, direct calls in the same thread are as ever."""
+        with LocalEndpoint({JOB_ID: make_fleet(3)}) as endpoint:
+            borrowed = boto3_client(endpoint.url)
+            expected = borrowed.list_job_executions_for_job(jobId=JOB_ID)["executionSummaries"]
+
+            def interrupt(**_: Any) -> None:
+                raise KeyboardInterrupt
+
+            borrowed.meta.events.register("before-call.iot", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID))
+            borrowed.meta.events.unregister("before-call.iot", interrupt)
+            page = borrowed.list_job_executions_for_job(jobId=JOB_ID)
+            assert page["executionSummaries"] == expected
+            borrowed.close()
+
+    def test_what_wraps_the_method_gets_what_botocore_gives(self) -> None:
+        """A wrapper that looks at the times sees datetimes, and what it returns is listed."""
+        fleet = make_fleet(3)
+        with LocalEndpoint({JOB_ID: fleet}) as endpoint:
+            borrowed = boto3_client(endpoint.url)
+            seen: list[type] = []
+            method = borrowed.list_job_executions_for_job
+
+            def wrapper(**arguments: Any) -> Any:
+                page = method(**arguments)
+                seen.extend(
+                    type(item["jobExecutionSummary"]["queuedAt"])
+                    for item in page["executionSummaries"]
+                )
+                return page
+
+            class Delegating:
+                meta = borrowed.meta
+                list_job_executions_for_job = staticmethod(wrapper)
+
+            assert list(IoTJobsClient(Delegating()).list_job_executions_for_job(JOB_ID)) == fleet
+            assert list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID)) == fleet
+            borrowed.list_job_executions_for_job = wrapper
+            assert list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID)) == fleet
+            assert seen == [datetime] * 6
+            borrowed.close()
+
+    def test_another_handler_may_set_the_user_agent(self) -> None:
+        """As text, where botocore has bytes; ours is added all the same."""
+        with LocalEndpoint({JOB_ID: []}) as endpoint:
+            borrowed = boto3_client(endpoint.url)
+            IoTJobsClient(borrowed)
+
+            def rename(request: Any, **_: Any) -> None:
+                request.headers["User-Agent"] = "mine"
+
+            borrowed.meta.events.register_first("before-send.iot", rename)
+            borrowed.meta.events.register_first("before-send.iot.*", rename)
+            list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID))
+            borrowed.close()
+            assert endpoint.requests[0].user_agent.startswith("mine")
 
     def test_two_clients_may_borrow_the_same(self) -> None:
         """The second changes nothing for the first; closing one leaves the other at work."""

@@ -149,7 +149,7 @@ def test_an_empty_answer_is_an_empty_last_page(response: object) -> None:
         (item(lastUpdatedAt=10**30), "out of range|too large"),
         (item(lastUpdatedAt=float("nan")), "NaN"),
         (item(lastUpdatedAt=float("inf")), "infinity|out of range"),
-        (item(lastUpdatedAt=datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))), "range"),
+        (item(lastUpdatedAt=datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))), "9999"),
     ],
 )
 def test_an_execution_that_cannot_be_understood_is_named(broken: object, complaint: str) -> None:
@@ -173,6 +173,7 @@ def test_an_execution_that_cannot_be_understood_is_named(broken: object, complai
         ({"executionSummaries": "x"}, "executionSummaries is not a list but a str"),
         ({"nextToken": 5}, "nextToken is not a str but a int"),
         ({"nextToken": {"a": 1}}, "nextToken is not a str but a dict"),
+        ({"nextToken": "\ud800"}, "nextToken is not text that could be sent back"),
     ],
 )
 def test_an_answer_of_another_shape_is_refused(response: object, complaint: str) -> None:
@@ -191,6 +192,18 @@ def test_a_page_that_cannot_be_understood_gives_nothing_of_itself() -> None:
     with pytest.raises(MalformedResponseError, match=r"job 'firmware-42'.*executionSummaries\[3\]"):
         next(executions)
     assert list(executions) == good
+
+
+def test_a_deadline_kept_by_a_signal_handler_is_not_taken_for_a_bad_answer() -> None:
+    """TimeoutError is an OSError, as is what datetime raises for some times out of range."""
+
+    class Late(dict[str, Any]):
+        def get(self, *_: Any) -> Any:
+            raise TimeoutError("deadline")
+
+    with pytest.raises(TimeoutError, match="deadline") as caught:
+        decode({"executionSummaries": [{"jobExecutionSummary": Late()}]})
+    assert not isinstance(caught.value, IoTJobsError)
 
 
 class TestOverHTTP:
@@ -212,6 +225,11 @@ class TestOverHTTP:
             pytest.param(b'{"executionSummaries": {}}', "is not a list but a dict", id="no-list"),
             pytest.param(b'{"nextToken": 5}', "nextToken is not a str but a int", id="token"),
             pytest.param(
+                b'{"message": "Internal failure"}',
+                "the body has neither executionSummaries nor nextToken",
+                id="neither",
+            ),
+            pytest.param(
                 b'{"executionSummaries": [{"thingArn": "a", "jobExecutionSummary": {}}]}',
                 r"executionSummaries\[0\]: status must be",
                 id="no-status",
@@ -231,6 +249,13 @@ class TestOverHTTP:
         assert "request-1" in text
         with pytest.raises(MalformedResponseError, match=complaint):
             raise error
+
+    @pytest.mark.parametrize("body", [b"{}", b'{"nextToken": null}', b'{"executionSummaries": []}'])
+    def test_an_empty_answer_ends_the_listing(self, body: bytes) -> None:
+        """No member is required of the service."""
+        with RawServer((200, body)) as server:
+            (page,) = list_pages(server.url)
+        assert page == JobExecutionPage((), request_id="request-1")
 
     def test_the_error_names_the_content_type_and_the_size(self) -> None:
         """A proxy's page is recognised by these."""

@@ -83,6 +83,7 @@ class TestMakeFleet:
             "FAILED",
             "QUEUED",
         }
+        assert {e.status for e in make_fleet(5, statuses="FAILED")} == {"FAILED"}
         fleet = make_fleet(1_000, statuses={"FAILED": 1, "SUCCEEDED": 99})
         assert 0 < sum(e.status == "FAILED" for e in fleet) < 50
         assert make_fleet(0) == []
@@ -243,7 +244,12 @@ class TestLocalEndpoint:
         [
             ({"jobs": {"a b": []}}, "job_id must be 1 to 64 characters .*, not 'a b'"),
             ({"latency": -1}, "latency must be a number of seconds of at least 0, not -1"),
-            ({"requests_per_second": 0}, "requests_per_second must be a number above 0"),
+            ({"requests_per_second": 0}, "requests_per_second must be a number of at least 0.001"),
+            ({"latency": float("nan")}, "latency must be"),
+            ({"latency": float("inf")}, "latency must be"),
+            ({"faults": {0: "hang"}}, "the number of a fault's request must be 1 or more, not 0"),
+            ({"faults": {"1": "hang"}}, "the number of a fault's request must be"),
+            ({"faults": {1: ServiceError(http_status=200)}}, "http_status of a fault must be"),
             ({"faults": {1: "explode"}}, "fault must be .*, not 'explode'"),
             ({"faults": {1: ConfigurationError}}, "fault must be"),
             ({"faults": {1: ValueError}}, "fault must be"),

@@ -180,6 +180,7 @@ def test_every_throttling_code_of_botocore_is_throttling() -> None:
     [
         ("ThrottlingException", 400, ThrottlingError),
         ("ThrottlingException", 429, ThrottlingError),
+        ("com.amazonaws.iot#ThrottlingException:http://x", 400, ThrottlingError),
         ("ExpiredTokenException", 403, AccessDeniedError),
         ("ExpiredToken", 400, AccessDeniedError),
         ("InvalidSignatureException", 403, AccessDeniedError),

@@ -153,6 +153,10 @@ class TestJobExecutionSummary:
             ({"execution_number": "5"}, "execution_number and retry_attempt must be .* not '5'"),
             ({"retry_attempt": True}, "execution_number and retry_attempt must be .* not True"),
             ({"queued_at": 5}, "queued_at, started_at and last_updated_at must be .* not 5"),
+            (
+                {"queued_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))},
+                "a time must be within the years 1 to 9999 in UTC",
+            ),
         ],
     )
     def test_a_member_of_another_type_is_refused(

@@ -1,5 +1,6 @@
 """List the executions of AWS IoT jobs: a thin typed facade over boto3 that loses nothing."""
 
+from iotjobs_client._version import __version__
 from iotjobs_client.client import IoTJobsClient, SupportsListJobExecutionsForJob
 from iotjobs_client.exceptions import (
     AccessDeniedError,
@@ -49,12 +50,5 @@ __all__ = [
     "SupportsListJobExecutionsForJob",
     "ThrottlingError",
     "TransportError",
+    "__version__",
 ]
-
-
-def __getattr__(name: str) -> str:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415  (slow to import)
-
-        return version("iotjobs-client")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

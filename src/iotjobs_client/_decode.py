@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar, copy_context
 from datetime import datetime, timezone
-from functools import cache
 from typing import Any
 
 import attrs
 
+from iotjobs_client._version import __version__
 from iotjobs_client.exceptions import (
     OPERATION,
     MalformedResponseError,
@@ -51,6 +51,7 @@ _new = JobExecutionSummary.__new__
     getattr(JobExecutionSummary, field.name).__set__ for field in attrs.fields(JobExecutionSummary)
 )
 _STATUSES = {status.value: status for status in JobExecutionStatus}
+_MEMBERS = ("executionSummaries", "nextToken")
 _FIRST_ERROR = 300  # botocore raises from this HTTP status on
 _ISO_8601 = re.compile(
     r"(?a)(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?"
@@ -61,24 +62,37 @@ _ISO_8601 = re.compile(
 _is_our_call: ContextVar[bool] = ContextVar("iotjobs_client_call", default=False)
 
 
-def install(client: object) -> None:
-    """Register our handlers with ``client`` where it has botocore's events; once, for good."""
-    hooks = sys.modules.get("botocore.hooks")
-    events: Any = getattr(getattr(client, "meta", None), "events", None)
-    # Not isinstance(), which an autospecced mock passes: mocks must see no call but the real one.
-    if hooks is None or hooks.BaseEventHooks not in type(events).__mro__:
+def install(client: Any) -> None:
+    """Register our handlers with ``client`` if it is one of botocore's; once, for good."""
+    if not _is_botocores(client):
         return
     for event, handler in (("before-parse", _read_body), ("before-send", _add_user_agent)):
-        events.register(f"{event}.iot.{OPERATION}", handler, unique_id=f"iotjobs-client.{event}")
+        client.meta.events.register(
+            f"{event}.iot.{OPERATION}", handler, unique_id=f"iotjobs-client.{event}"
+        )
 
 
 def call(client: Any, arguments: Mapping[str, object]) -> object:
-    """``client.list_job_executions_for_job(**arguments)``, with our handlers awake."""
-    token = _is_our_call.set(True)
-    try:
-        return client.list_job_executions_for_job(**arguments)
-    finally:
-        _is_our_call.reset(token)
+    """``client.list_job_executions_for_job(**arguments)``, with our handlers awake.
+
+    They stay asleep where something wraps the method: it expects what botocore gives.
+    """
+    method = client.list_job_executions_for_job
+    if _is_botocores(client) and getattr(method, "__self__", None) is client:
+        # In a context of its own, so that no interrupt can leave the handlers awake.
+        return copy_context().run(_call_awake, method, arguments)
+    return method(**arguments)
+
+
+def _is_botocores(client: object) -> bool:
+    # Not isinstance(), which an autospecced mock passes: mocks must see no call but the real one.
+    module = sys.modules.get("botocore.client")
+    return module is not None and module.BaseClient in type(client).__mro__
+
+
+def _call_awake(method: Callable[..., object], arguments: Mapping[str, object]) -> object:
+    _is_our_call.set(True)
+    return method(**arguments)
 
 
 def _read_body(
@@ -90,7 +104,7 @@ def _read_body(
         return
     status, headers, body = (response_dict[key] for key in ("status_code", "headers", "body"))
     try:
-        content = _load_object(body)
+        content = _load_object(body, _MEMBERS if status < _FIRST_ERROR else ())
     except ValueError as error:
         if status < _FIRST_ERROR:
             # botocore itself would take it for an empty last page, and the listing would end.
@@ -103,8 +117,7 @@ def _read_body(
         content = {"message": body[:1_000].decode(errors="replace")}
     if status < _FIRST_ERROR:
         customized_response_dict.update(
-            executionSummaries=content.get("executionSummaries"),
-            nextToken=content.get("nextToken"),
+            {name: content[name] for name in _MEMBERS if content.get(name) is not None}
         )
         response_dict["body"] = b""
     else:
@@ -116,7 +129,12 @@ def _read_body(
         response_dict["body"] = json.dumps(texts).encode()
 
 
-def _load_object(body: bytes) -> Mapping[str, Any]:
+def _load_object(body: bytes, members: Sequence[str]) -> Mapping[str, Any]:
+    """The JSON object in ``body``, which is empty or has one of ``members``, if any are named.
+
+    Raises:
+        ValueError: It is something else.
+    """
     import json  # noqa: PLC0415  (at no cost: botocore has it by now)
 
     try:
@@ -127,6 +145,8 @@ def _load_object(body: bytes) -> Mapping[str, Any]:
         raise ValueError(f"the body is not JSON in UTF-8 ({error})") from None
     if not is_object(content):
         raise ValueError(f"the body is not an object but a {type(content).__name__}")
+    if content and members and not any(name in content for name in members):
+        raise ValueError(f"the body has neither {' nor '.join(members)}")
     return content
 
 
@@ -134,14 +154,9 @@ def _add_user_agent(request: Any, **_: object) -> None:
     # botocore's before-send event; the signature does not cover this header.
     if _is_our_call.get():
         agent = request.headers.get("User-Agent", b"")
-        request.headers["User-Agent"] = agent + b" iotjobs-client/" + _version()
-
-
-@cache
-def _version() -> bytes:
-    from importlib.metadata import version  # noqa: PLC0415  (slow, but botocore has it by now)
-
-    return version("iotjobs-client").encode()
+        if isinstance(agent, bytes):  # as botocore leaves it; other handlers may not
+            agent = agent.decode()
+        request.headers["User-Agent"] = f"{agent} iotjobs-client/{__version__}".strip()
 
 
 def decode(response: object) -> JobExecutionPage:
@@ -164,10 +179,16 @@ def decode(response: object) -> JobExecutionPage:
                 f"{name} is not a {kinds[0].__name__} but a {type(value).__name__}",
                 request_id=request_id,
             )
+    if next_token and not _is_encodable(next_token):
+        raise MalformedResponseError(
+            "nextToken is not text that could be sent back", request_id=request_id
+        )
     executions: list[JobExecutionSummary] = []
     try:
         for item in items or ():
             executions.append(_to_summary(item))
+    except TimeoutError:
+        raise  # not of a time out of range, but of a signal handler that keeps a deadline
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         # What datetime says of a time is as clear as what the model says of a member.
         is_clear = isinstance(error, (ArithmeticError, OSError, ValueError))
@@ -176,6 +197,14 @@ def decode(response: object) -> JobExecutionPage:
             f"executionSummaries[{len(executions)}]: {wrong}", request_id=request_id
         ) from None
     return JobExecutionPage(tuple(executions), next_token or None, None, request_id)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _to_summary(item: Any) -> JobExecutionSummary:

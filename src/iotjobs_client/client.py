@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from threading import Lock
+from threading import Lock, RLock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from iotjobs_client.models import JobExecutionPage
 
 
+_LOWEST_RATE = 0.001
+
+
 class SupportsListJobExecutionsForJob(Protocol):
     """What an :class:`IoTJobsClient` needs of a client: this one method.
 
@@ -48,16 +51,45 @@ def check_rate(requests_per_second: object) -> None:
     """Refuse what is no rate.
 
     Raises:
-        InvalidArgumentError: It is neither ``None`` nor a finite number above 0.
+        InvalidArgumentError: It is neither ``None`` nor a finite number of at least 0.001.
     """
     if requests_per_second is not None and (
         isinstance(requests_per_second, bool)
         or not isinstance(requests_per_second, (int, float))
-        or not 0 < requests_per_second < float("inf")
+        or not _LOWEST_RATE <= requests_per_second < float("inf")
     ):
-        raise wrong_argument(
-            "requests_per_second", "a number above 0, or None", requests_per_second
-        )
+        rule = f"a number of at least {_LOWEST_RATE}, or None"
+        raise wrong_argument("requests_per_second", rule, requests_per_second)
+
+
+def _is_str(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_url(value: object) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415  (most programs give no endpoint_url)
+
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none
+        return False
+
+
+def _has(method: str) -> Callable[[object], bool]:
+    return lambda value: callable(getattr(value, method, None))
+
+
+# What builds a boto3 client: whether a value will do, and the rule that it has to follow.
+_BUILDING_OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "session": (_has("client"), "a boto3 Session or None"),
+    "region_name": (_is_str, "a str or None"),
+    "profile_name": (_is_str, "a str or None"),
+    "endpoint_url": (_is_url, "an http or https URL with a host, or None"),
+    "config": (_has("merge"), "a botocore Config or None"),
+}
 
 
 class IoTJobsClient:
@@ -114,7 +146,7 @@ class IoTJobsClient:
         self._interval = 0.0 if requests_per_second is None else 1 / requests_per_second
         self._next_request_at = 0.0
         self._pacing = Lock()
-        self._building = Lock()
+        self._building = RLock()  # a signal handler may close the client while it is built
         self._is_closed = False
         self._is_borrowed = client is not None
         self._client: Any = client
@@ -125,23 +157,21 @@ class IoTJobsClient:
         options = {name: value for name, value in self._options.items() if value is not None}
         check_rate(options.pop("requests_per_second", None))
         if client is not None:
-            if not callable(getattr(client, "list_job_executions_for_job", None)):
+            if isinstance(client, IoTJobsClient) or not _has("list_job_executions_for_job")(client):
                 rule = "an iot client with a method list_job_executions_for_job, or None"
                 raise wrong_argument("client", rule, client)
             if options:
                 raise InvalidArgumentError(
                     f"client must be given without {', '.join(options)}, which would build another"
                 )
-        for name in ("region_name", "profile_name", "endpoint_url"):
-            if not isinstance(options.get(name, ""), str):
-                raise wrong_argument(name, "a str or None", options[name])
-        if "session" in options:
-            if not callable(getattr(options["session"], "client", None)):
-                raise wrong_argument("session", "a boto3 Session or None", options["session"])
-            if "profile_name" in options:
-                raise InvalidArgumentError(
-                    "profile_name must be given without session, which has a profile of its own"
-                )
+        for name, value in options.items():
+            is_right, rule = _BUILDING_OPTIONS[name]
+            if not is_right(value):
+                raise wrong_argument(name, rule, value)
+        if "session" in options and "profile_name" in options:
+            raise InvalidArgumentError(
+                "profile_name must be given without session, which has a profile of its own"
+            )
 
     def __repr__(self) -> str:
         """The client as a call, with the options that are set."""
@@ -201,7 +231,11 @@ class IoTJobsClient:
             if self._is_closed:
                 raise ConfigurationError("this IoTJobsClient is closed")
             if self._client is None:
-                self._client = self._build()
+                client = self._build()
+                if self._is_closed:
+                    client.close()
+                    raise ConfigurationError("this IoTJobsClient was closed")
+                self._client = client
             return self._client
 
     def _build(self) -> Any:
@@ -264,8 +298,8 @@ class IoTJobsClient:
         )
 
     def _list_page(self, arguments: Mapping[str, object]) -> JobExecutionPage:
-        client = self.boto3_client
         self._wait_for_turn()
+        client = self.boto3_client
         with mapped():
             return _decode.decode(_decode.call(client, arguments))
 

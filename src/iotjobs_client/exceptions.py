@@ -274,6 +274,9 @@ _BY_HTTP_STATUS: dict[int, type[ServiceError]] = {
 
 _FIRST_FAULT = 500
 
+# What is raised where a program, a file or a prompt fails that credentials should come from.
+_UNOBTAINABLE = (EOFError, FileNotFoundError, PermissionError, RuntimeError, ValueError)
+
 _BY_BOTOCORE_CLASS: dict[str, type[IoTJobsError]] = {
     "BotoCoreError": ConfigurationError,  # most of them, and whatever botocore adds
     "UndefinedModelAttributeError": ConfigurationError,
@@ -317,14 +320,32 @@ _BY_BOTOCORE_CLASS: dict[str, type[IoTJobsError]] = {
 
 def from_botocore(error: Exception) -> IoTJobsError | None:
     """Our error for one of botocore's; ``None`` for an error that is not botocore's."""
-    for base in type(error).__mro__:
-        if base.__module__.startswith("botocore."):
-            if base.__name__ == "ClientError":
-                return _from_answer(getattr(error, "response", None))
-            ours = _BY_BOTOCORE_CLASS.get(base.__name__)
-            if ours is not None:
-                return ours(_URL_QUERY.sub("", str(error)))
+    names = [
+        base.__name__ for base in type(error).__mro__ if base.__module__.startswith("botocore.")
+    ]
+    if "BotoCoreError" not in names and (names or isinstance(error, _UNOBTAINABLE)):
+        if _is_of_credentials(error):
+            return CredentialsError(f"{type(error).__name__}: {error}")
+        if "ClientError" in names:
+            return _from_answer(getattr(error, "response", None))
+    for name in names:
+        if name in _BY_BOTOCORE_CLASS:
+            return _BY_BOTOCORE_CLASS[name](_URL_QUERY.sub("", str(error)))
     return None
+
+
+def _is_of_credentials(error: Exception) -> bool:
+    """Whether ``error`` came up while botocore obtained credentials to sign our request.
+
+    For that it may call STS or SSO, whose answers would pass for answers to our request, run a
+    program or read a file.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__") == "botocore.credentials":
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 @contextmanager
@@ -336,7 +357,10 @@ def mapped() -> Generator[None]:
         ours = from_botocore(error)
         if ours is None:
             raise
-        raise ours from error
+        try:
+            raise ours from error
+        finally:
+            del ours  # its traceback holds this frame, and the cycle would keep both alive
 
 
 def _from_answer(response: object) -> ServiceError:
@@ -344,6 +368,8 @@ def _from_answer(response: object) -> ServiceError:
     error = _member(response, "Error", dict)
     metadata = _member(response, "ResponseMetadata", dict)
     code = _member(error, "Code", str) or None
+    if code is not None:  # "namespace#Code:url", which not every botocore takes apart
+        code = code.rpartition("#")[2].partition(":")[0]
     status = _member(metadata, "HTTPStatusCode", int)
     retries = _member(metadata, "RetryAttempts", int)
     ours = _BY_CODE.get(code or "") or _BY_HTTP_STATUS.get(status or 0)
@@ -379,7 +405,11 @@ def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
 
 def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
     """The error for the argument ``name``: what it must be, and what it is."""
-    return InvalidArgumentError(f"{name} must be {rule}, not {one_line(_short.repr(value))}")
+    try:
+        text = one_line(_short.repr(value))
+    except ValueError:  # from an int that is longer than Python prints
+        text = f"this {type(value).__name__}"
+    return InvalidArgumentError(f"{name} must be {rule}, not {text}")
 
 
 def one_line(text: str) -> str:

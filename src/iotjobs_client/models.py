@@ -108,7 +108,12 @@ def to_utc(value: datetime | None) -> datetime | None:
     zone = value.tzinfo
     if zone is timezone.utc:
         return value
-    return value.replace(tzinfo=timezone.utc) if zone is None else value.astimezone(timezone.utc)
+    if zone is None:
+        return value.replace(tzinfo=timezone.utc)
+    try:
+        return value.astimezone(timezone.utc)
+    except OverflowError:
+        raise wrong_argument("a time", "within the years 1 to 9999 in UTC", value) from None
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from socket import SHUT_RDWR, socket
-from threading import Event, Lock, Thread
+from threading import TIMEOUT_MAX, Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Union
 from urllib.parse import parse_qs, unquote
@@ -130,8 +130,11 @@ class LocalEndpoint:
         requests_per_second: float | None = None,
         faults: Mapping[int, Fault] | None = None,
     ) -> None:
-        if latency < 0:
+        if not 0 <= latency < TIMEOUT_MAX:
             raise wrong_argument("latency", "a number of seconds of at least 0", latency)
+        for number in faults or ():
+            if type(number) is not int or number < 1:
+                raise wrong_argument("the number of a fault's request", "1 or more", number)
         check_rate(requests_per_second)
         self._jobs = {to_job_id(job_id): [*map(_to_wire, jobs[job_id])] for job_id in jobs}
         self._latency = latency
@@ -285,6 +288,10 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(OSError):  # the client may be gone
             super().finish()
 
+    def handle(self) -> None:
+        with suppress(OSError):  # as above
+            super().handle()
+
     def do_GET(self) -> None:
         answer = self._endpoint._answer(self.path, self.headers.get("User-Agent", ""))
         if answer.mishap == "hang":
@@ -321,9 +328,10 @@ def _to_fault(fault: Fault) -> _Answer | str:
     if isinstance(fault, ServiceError):
         kind = next(base for base in type(fault).__mro__ if base in _ON_THE_WIRE)
         answer = _error(kind, fault.message)
-        return attrs.evolve(
-            answer, status=fault.http_status or answer.status, code=fault.code or answer.code
-        )
+        status = answer.status if fault.http_status is None else fault.http_status
+        if type(status) is not int or not 300 <= status < 600:  # noqa: PLR2004
+            raise wrong_argument("http_status of a fault", "an int from 300 to 599", status)
+        return attrs.evolve(answer, status=status, code=fault.code or answer.code)
     if fault == "garbage" or isinstance(fault, MalformedResponseError):
         return _Answer(200, b"\x89 this is not JSON")
     if fault == "hang" or isinstance(fault, RequestTimeoutError):

@@ -104,6 +104,8 @@ def make_fleet(
     if type(size) is not int or size < 0:
         raise wrong_argument("size", "an int of at least 0", size)
     chosen = _WEIGHTS if statuses is None else statuses
+    if isinstance(chosen, str):
+        chosen = [chosen]
     weights: dict[str, float]
     weights = dict(chosen) if is_object(chosen) else dict.fromkeys(chosen, 1.0)
     if not weights:
