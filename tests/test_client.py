@@ -232,6 +232,15 @@ class TestOwned:
                 found += another.list_job_executions_for_job(JOB_ID, resume_token=token)
         assert found == fleet
 
+    def test_close_closes_the_boto3_client(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The one that it built, whose connections would stay open."""
+        built = MagicMock()
+        monkeypatch.setattr(boto3.Session, "client", lambda *_, **__: built)
+        with IoTJobsClient(region_name="eu-west-1") as client:
+            assert client.boto3_client is built
+            built.close.assert_not_called()
+        built.close.assert_called_once_with()
+
     def test_closing_it_while_it_is_built_closes_what_was_built(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -456,9 +465,24 @@ class TestBorrowed:
 
 
 @pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
+def test_botocore_is_spared_the_parsing_of_our_pages(is_owned: bool) -> None:  # noqa: FBT001
+    """What it hands on has the numbers of the wire, as nobody converted them."""
+    with LocalEndpoint({JOB_ID: make_fleet(1)}) as endpoint, endpoint.client() as owner:
+        client = owner if is_owned else IoTJobsClient(owner.boto3_client)
+        handed_on: list[Any] = []
+
+        def note(parsed: dict[str, Any], **_: Any) -> None:
+            handed_on.append(parsed["executionSummaries"][0]["jobExecutionSummary"]["queuedAt"])
+
+        owner.boto3_client.meta.events.register("after-call.iot", note)
+        list(client.list_job_executions_for_job(JOB_ID))
+    assert [type(time) for time in handed_on] == [float]
+
+
+@pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
 def test_our_requests_say_who_sends_them(is_owned: bool) -> None:  # noqa: FBT001
     """The name and version are in the user agent, after what botocore says of itself."""
-    from iotjobs_client import __version__  # noqa: PLC0415
+    from iotjobs_client import __version__
 
     with LocalEndpoint({JOB_ID: make_fleet(1)}) as endpoint:
         owner = endpoint.client()

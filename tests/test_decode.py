@@ -131,6 +131,7 @@ def test_an_empty_answer_is_an_empty_last_page(response: object) -> None:
         ({**item(), "thingArn": None}, "thing_arn must be a string that is not empty, not None"),
         ({**item(), "thingArn": 7}, "thing_arn must be a string that is not empty, not 7"),
         ({"jobExecutionSummary": {"status": "FAILED"}}, "thing_arn must be"),
+        ({**item(), "thingArn": ""}, "thing_arn must be a string that is not empty, not ''"),
         ({"thingArn": ARN}, "not the object that the API reference describes"),
         ({"thingArn": ARN, "jobExecutionSummary": None}, "not the object"),
         ({"thingArn": ARN, "jobExecutionSummary": "FAILED"}, "not the object"),
@@ -294,7 +295,7 @@ class TestOverHTTP:
                 429, b'{"code": "ThrottlingException", "Message": "slow"}',
                 ThrottlingError, "slow", id="code-in-body",
             ),
-            pytest.param(300, b"{}", ServiceError, None, id="300"),
+            pytest.param(300, b"choose", ServiceError, None, id="300"),
             pytest.param(301, b"", ServiceError, None, id="301"),
         ],
     )  # fmt: skip

@@ -228,7 +228,7 @@ class TestLocalEndpoint:
         self, fault: type[IoTJobsError], expected: type[IoTJobsError]
     ) -> None:
         """The class names the mishap that leads to it."""
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config
 
         config = Config(read_timeout=0.1, retries={"total_max_attempts": 1})
         with (

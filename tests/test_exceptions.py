@@ -168,7 +168,7 @@ def test_every_error_of_the_operations_service_model_has_a_class() -> None:
 
 def test_every_throttling_code_of_botocore_is_throttling() -> None:
     """What botocore's standard retries take for throttling, we do."""
-    from botocore.retries import standard  # noqa: PLC0415
+    from botocore.retries import standard
 
     codes: list[str] = vars(standard.ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]
     for code in codes:
@@ -182,6 +182,10 @@ def test_every_throttling_code_of_botocore_is_throttling() -> None:
         ("ThrottlingException", 429, ThrottlingError),
         ("com.amazonaws.iot#ThrottlingException:http://x", 400, ThrottlingError),
         ("ExpiredTokenException", 403, AccessDeniedError),
+        ("RequestTimeout", 400, ServiceUnavailableError),
+        ("ServiceUnavailable", 400, ServiceUnavailableError),
+        ("ValidationException", 400, InvalidRequestError),
+        ("InternalServerError", 400, InternalServiceError),
         ("ExpiredToken", 400, AccessDeniedError),
         ("InvalidSignatureException", 403, AccessDeniedError),
         ("UnrecognizedClientException", 403, AccessDeniedError),
@@ -307,7 +311,8 @@ def test_every_error_can_be_built_from_nothing(kind: type[IoTJobsError]) -> None
 def test_the_tree_stands_as_documented() -> None:
     """Each class has the bases that callers rely on."""
     assert issubclass(InvalidArgumentError, ValueError)
-    assert issubclass(RequestTimeoutError, (TransportError, TimeoutError))
+    assert issubclass(RequestTimeoutError, TransportError)
+    assert issubclass(RequestTimeoutError, TimeoutError)
     assert issubclass(CredentialsError, ConfigurationError)
     assert issubclass(PaginationError, MalformedResponseError)
     retryable = {kind.__name__ for kind in OURS if kind.is_retryable}

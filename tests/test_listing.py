@@ -11,6 +11,7 @@ import weakref
 from typing import Any
 from unittest.mock import MagicMock
 
+import attrs
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from support import JOB_ID, FleetClient, ScriptedClient, to_page
@@ -76,6 +77,7 @@ class TestArguments:
             ({"status": [["FAILED"]]}, "status must be one of QUEUED"),
             ({"status": b"FAILED"}, "status must be one of QUEUED, .*, not 70"),
             ({"resume_token": 5}, "resume_token must be a str or None, not int"),
+            ({"resume_token": b"x"}, "resume_token must be a str or None, not bytes"),
             ({"resume_token": ""}, "resume_token must be whole and unchanged"),
             ({"resume_token": "nonsense"}, "resume_token must be whole and unchanged"),
             ({"resume_token": "é"}, "resume_token must be whole and unchanged"),
@@ -122,8 +124,13 @@ class TestArguments:
                 ["QUEUED", "IN_PROGRESS", "SUCCEEDED", "CANCELED"],
             ),
             (
-                {"FAILED", JobExecutionStatus("PAUSED"), JobExecutionStatus.IN_PROGRESS},
-                ["IN_PROGRESS", "PAUSED", "FAILED"],
+                {
+                    "FAILED",
+                    JobExecutionStatus("PAUSED"),
+                    JobExecutionStatus("HELD"),
+                    JobExecutionStatus.IN_PROGRESS,
+                },
+                ["IN_PROGRESS", "HELD", "PAUSED", "FAILED"],
             ),
             (reversed(JobExecutionStatus), [status.value for status in JobExecutionStatus]),
         ],
@@ -240,10 +247,15 @@ class TestMaxItems:
         executions = iter(paginator)
         assert list(executions) == fleet[:max_items]
         pages = paginator.pages()
-        by_page = [list(page.executions) for page in pages]
+        whole_pages = list(pages)
+        by_page = [page.executions for page in whole_pages]
         assert list(itertools.chain(*by_page)) == fleet[:max_items]
         assert all(by_page)
-        for token in (executions.resume_token, pages.resume_token):
+        for token in (
+            executions.resume_token,
+            pages.resume_token,
+            whole_pages[-1].resume_token,
+        ):
             assert (token is None) is (max_items >= len(fleet))
             if token is not None:
                 rest = listing(FleetClient(fleet), page_size=2, resume_token=token)
@@ -364,13 +376,21 @@ class TestErrors:
 
     def test_two_statuses_may_have_the_same_tokens(self) -> None:
         """A token is one of the listing of its status."""
-        fleet = [make_execution(f"thing-{n}", s) for n, s in enumerate(["QUEUED", "FAILED"] * 2)]
-        script = []
-        for status in ("QUEUED", "FAILED"):
-            first, second = (e for e in fleet if e.status == status)
-            script += [to_page([first], "A"), to_page([second])]
-        found = list(listing(ScriptedClient(*script), status=["QUEUED", "FAILED"]))
-        assert [e.thing_name for e in found] == ["thing-0", "thing-2", "thing-1", "thing-3"]
+        fleet = [make_execution(f"thing-{n}", s) for s in ("QUEUED", "FAILED") for n in range(3)]
+        script = [
+            to_page([e], t) for e, t in zip(fleet, ["A", "B", None, "A", "B", None], strict=True)
+        ]
+        assert list(listing(ScriptedClient(*script), status=["QUEUED", "FAILED"])) == fleet
+
+    def test_max_items_still_counts_after_a_bad_token(self) -> None:
+        """What was given before the error counts."""
+        a, b, c, d, e = fleet_of("a", "b", "c", "d", "e")
+        script = [to_page([a, b], "A"), to_page([c], "A"), to_page([c], "Z"), to_page([d, e])]
+        executions = iter(listing(ScriptedClient(*script), max_items=4))
+        found = [next(executions) for _ in range(3)]
+        with pytest.raises(PaginationError):
+            next(executions)
+        assert [*found, *executions] == [a, b, c, d]
 
     def test_many_pages_later_a_recent_token_is_still_remembered(
         self, monkeypatch: pytest.MonkeyPatch
@@ -430,6 +450,42 @@ class TestResumption:
             resume_token=executions.resume_token,
         )
         assert [*taken, *rest] == fleet
+
+    def test_an_execution_that_changed_its_status_meanwhile_is_not_given_again(self) -> None:
+        """In a listing of all statuses it was given already."""
+        fleet = make_fleet(6, statuses=["IN_PROGRESS"])
+        executions = iter(listing(FleetClient(fleet)))
+        taken = [next(executions) for _ in range(3)]
+        later = [attrs.evolve(e, status="FAILED") for e in fleet]
+        rest = listing(FleetClient(later), resume_token=executions.resume_token)
+        assert [*taken, *rest] == [*fleet[:3], *later[3:]]
+
+    def test_an_execution_that_moved_on_to_a_later_status_is_given_in_that_one_too(self) -> None:
+        """It comes twice, the later state last; it is not missed."""
+        fleet = make_fleet(6, statuses=["QUEUED"])
+        executions = iter(listing(FleetClient(fleet), status=["QUEUED", "FAILED"]))
+        taken = [next(executions) for _ in range(3)]
+        later = [attrs.evolve(e, status="FAILED") for e in fleet[:2]] + fleet[2:]
+        rest = listing(
+            FleetClient(later), status=["QUEUED", "FAILED"], resume_token=executions.resume_token
+        )
+        assert [*taken, *rest] == [*fleet, *later[:2]]
+
+    def test_tokens_stay_short_however_often_a_changing_listing_is_resumed(self) -> None:
+        """What left the listing is forgotten in the end, and nothing is lost for that."""
+        fleet = make_fleet(3_000, statuses=["QUEUED"])
+        token = None
+        found: list[JobExecutionSummary] = []
+        for _ in range(40):
+            still_queued = FleetClient(fleet[max(len(found) - 20, 0) :])
+            executions = iter(
+                listing(still_queued, status="QUEUED", max_items=60, resume_token=token)
+            )
+            found += executions
+            token = executions.resume_token
+            assert token is not None
+            assert len(token) < 6_000
+        assert found == fleet[: 40 * 60]
 
     def test_equal_executions_are_counted_one_by_one(self) -> None:
         """A stub may repeat itself; each of its executions still comes once."""

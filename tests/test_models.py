@@ -131,6 +131,7 @@ class TestJobExecutionSummary:
                 NOON,
                 id="other-zone",
             ),
+            pytest.param(NOON.replace(tzinfo=timezone(timedelta(0), "GMT")), NOON, id="gmt"),
             pytest.param(None, None, id="absent"),
         ],
     )

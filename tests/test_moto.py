@@ -14,9 +14,9 @@ from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iot.models import iot_backends
 from moto.server import ThreadedMotoServer
-from support import JOB_ID
+from support import JOB_ID, to_item
 
-from iotjobs_client import IoTJobsClient, JobExecutionStatus, JobExecutionSummary
+from iotjobs_client import IoTJobsClient, JobExecutionStatus
 
 REGION = "eu-west-1"
 SIZE = 23
@@ -81,20 +81,6 @@ def list_raw(client: Any, **arguments: Any) -> list[dict[str, Any]]:
     return [item for page in pages for item in page["executionSummaries"]]
 
 
-def as_raw(execution: JobExecutionSummary) -> dict[str, Any]:
-    """Ours, put as boto3 puts it; an aware time equals that instant in any zone."""
-    members = {
-        "status": str(execution.status),
-        "queuedAt": execution.queued_at,
-        "startedAt": execution.started_at,
-        "lastUpdatedAt": execution.last_updated_at,
-        "executionNumber": execution.execution_number,
-        "retryAttempt": execution.retry_attempt,
-    }
-    present = {name: value for name, value in members.items() if value is not None}
-    return {"thingArn": execution.thing_arn, "jobExecutionSummary": present}
-
-
 @pytest.mark.parametrize("status", [None, *STATUSES, "REJECTED"])
 @pytest.mark.parametrize("page_size", [5, SIZE, 250])
 def test_we_list_what_raw_boto3_lists(
@@ -103,7 +89,7 @@ def test_we_list_what_raw_boto3_lists(
     """All of the job or one status of it, over several pages or one."""
     found = list(ours.list_job_executions_for_job(JOB_ID, status=status, page_size=page_size))
     expected = list_raw(theirs, **({} if status is None else {"status": status}))
-    assert [as_raw(execution) for execution in found] == expected
+    assert [to_item(execution) for execution in found] == expected
     assert len(found) > 3 or status == "REJECTED"
     assert status is not None or len(found) == SIZE
     assert all(execution.queued_at.tzinfo is timezone.utc for execution in found)  # type: ignore[union-attr]
@@ -115,14 +101,14 @@ def test_a_listing_resumes_in_the_middle_of_a_page(ours: IoTJobsClient, theirs: 
     found = [next(executions) for _ in range(8)]
     token = executions.resume_token
     found += ours.list_job_executions_for_job(JOB_ID, page_size=5, resume_token=token)
-    assert [as_raw(execution) for execution in found] == list_raw(theirs)
+    assert [to_item(execution) for execution in found] == list_raw(theirs)
 
 
 def test_several_statuses_are_each_listed_whole(ours: IoTJobsClient, theirs: Any) -> None:
     """In lifecycle order, whatever order they are named in."""
     found = ours.list_job_executions_for_job(JOB_ID, status=["FAILED", "QUEUED"], page_size=2)
     expected = list_raw(theirs, status="QUEUED") + list_raw(theirs, status="FAILED")
-    assert [as_raw(execution) for execution in found] == expected
+    assert [to_item(execution) for execution in found] == expected
 
 
 def test_mocked_in_process() -> None:
@@ -131,7 +117,7 @@ def test_mocked_in_process() -> None:
         client = make_client()
         set_up(client)
         found = list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID, page_size=10))
-        assert [as_raw(execution) for execution in found] == list_raw(client)
+        assert [to_item(execution) for execution in found] == list_raw(client)
         assert len(found) == SIZE
         assert found[3].status is JobExecutionStatus.CANCELED
         assert isinstance(found[0].queued_at, datetime)

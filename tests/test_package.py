@@ -89,7 +89,12 @@ def test_it_tells_type_checkers_that_it_is_typed() -> None:
     assert pkgutil.get_data("iotjobs_client", "py.typed") == b""
 
 
-def test_the_tests_run_against_the_installed_package() -> None:
-    """Not against the source folder, whose layout hides what a wheel lacks."""
-    files = importlib.metadata.files("iotjobs-client") or []
-    assert any(str(file).endswith("py.typed") or str(file).endswith(".pth") for file in files)
+def test_no_boto3_is_needed_to_stand_in_for_it() -> None:
+    """A listing over a client of one's own loads neither boto3 nor botocore."""
+    loaded = run(
+        "import sys; from types import SimpleNamespace; from iotjobs_client import IoTJobsClient\n"
+        "client = SimpleNamespace(list_job_executions_for_job=lambda **arguments: {})\n"
+        "print(list(IoTJobsClient(client).list_job_executions_for_job('x')),"
+        " [m for m in ('boto3', 'botocore') if m in sys.modules])"
+    )
+    assert loaded == "[] []"

@@ -63,7 +63,7 @@ _is_our_call: ContextVar[bool] = ContextVar("iotjobs_client_call", default=False
 
 
 def install(client: Any) -> None:
-    """Register our handlers with ``client`` if it is one of botocore's; once, for good."""
+    """Register our handlers with ``client`` if it is one of botocore's; they stay there."""
     if not _is_botocores(client):
         return
     for event, handler in (("before-parse", _read_body), ("before-send", _add_user_agent)):
@@ -123,7 +123,7 @@ def _read_body(
     else:
         # botocore's parser of errors fails with whatever comes where the body is no object or
         # the code no string, before it looks at the HTTP status and tries again.
-        import json  # noqa: PLC0415  (as below)
+        import json
 
         texts = {name: value for name, value in content.items() if isinstance(value, str)}
         response_dict["body"] = json.dumps(texts).encode()
@@ -135,7 +135,7 @@ def _load_object(body: bytes, members: Sequence[str]) -> Mapping[str, Any]:
     Raises:
         ValueError: It is something else.
     """
-    import json  # noqa: PLC0415  (at no cost: botocore has it by now)
+    import json
 
     try:
         content = json.loads(body.decode())

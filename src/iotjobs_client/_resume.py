@@ -16,6 +16,9 @@ from iotjobs_client.exceptions import InvalidArgumentError
 from iotjobs_client.models import JobExecutionSummary
 
 _VERSION = 1
+# How far behind the start of a page its executions are looked for, and how many are remembered:
+# twice the largest page, for a listing grows and shrinks while it is interrupted.
+_REACH = 500
 _CHECKSUM_SIZE = 8
 _FINGERPRINT_SIZE = 6
 
@@ -27,26 +30,40 @@ class Position(NamedTuple):
         status_index: Which of the listing's statuses is being listed, from 0.
         next_token: The service's token of the page; ``None`` for the first.
         given: The fingerprints of the executions of this page that were given before.
+        reach: In how many more executions those are looked for.
     """
 
     status_index: int = 0
     next_token: str | None = None
     given: tuple[bytes, ...] = ()
+    reach: int = _REACH
 
     def past(self, executions: Iterable[JobExecutionSummary]) -> Position:
         """This position once ``executions`` of its page were given as well."""
-        return self._replace(given=(*self.given, *map(_fingerprint, executions)))
+        given = (*self.given, *map(_fingerprint, executions))
+        return self._replace(given=given[-_REACH:], reach=_REACH)
 
     def pick_new(
         self, executions: tuple[JobExecutionSummary, ...]
-    ) -> tuple[tuple[JobExecutionSummary, ...], tuple[bytes, ...]]:
-        """The executions that were not given yet, and the fingerprints that matched none.
+    ) -> tuple[JobExecutionSummary, ...]:
+        """Those of ``executions``, the page at this position, that were not given yet."""
+        return self._compare(executions)[0] if self.given else executions
 
-        Those that matched none are looked for in the pages that follow: with a smaller page
-        size the executions stand there.
+    def following(self, executions: tuple[JobExecutionSummary, ...], next_token: str) -> Position:
+        """The position of the page after ``executions``, the page at this position.
+
+        What was given but is not in this page may be in the next ones, which a smaller page size
+        moves it to; or it has left the listing, and need not be looked for for ever.
         """
-        if not self.given:
-            return executions, ()
+        reach = self.reach - len(executions)
+        if not self.given or reach <= 0:
+            return Position(self.status_index, next_token)
+        return Position(self.status_index, next_token, self._compare(executions)[1], reach)
+
+    def _compare(
+        self, executions: tuple[JobExecutionSummary, ...]
+    ) -> tuple[tuple[JobExecutionSummary, ...], tuple[bytes, ...]]:
+        """The executions that were not given, and what was given and is not among them."""
         unmatched = Counter(self.given)
         new: list[JobExecutionSummary] = []
         for execution in executions:
@@ -60,10 +77,11 @@ class Position(NamedTuple):
 
 def to_token(job_id: str, statuses: Sequence[str], position: Position) -> str:
     """The resume token for ``position`` in the listing of ``statuses`` of ``job_id``."""
-    import json  # noqa: PLC0415  (here and below: most programs need no token)
+    import json
 
-    head = [_VERSION, job_id, statuses, position.status_index, position.next_token]
-    return _pack(json.dumps(head).encode() + b"\n" + b"".join(position.given))
+    status_index, next_token, given, reach = position
+    head = [_VERSION, job_id, statuses, status_index, next_token, reach]
+    return _pack(json.dumps(head).encode() + b"\n" + b"".join(given))
 
 
 def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
@@ -73,8 +91,8 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
         InvalidArgumentError: It is damaged, or of another listing. The text does not repeat it,
             for it holds the service's own token.
     """
-    import json  # noqa: PLC0415
-    from base64 import urlsafe_b64decode  # noqa: PLC0415
+    import json
+    from base64 import urlsafe_b64decode
 
     if not isinstance(token, str):
         raise InvalidArgumentError(
@@ -95,7 +113,7 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
             f"resume_token must be of format {_VERSION}, not {version}: "
             "another version of iotjobs-client made it"
         )
-    of_job_id, of_statuses, status_index, next_token = listing
+    of_job_id, of_statuses, status_index, next_token, reach = listing
     if (of_job_id, of_statuses) != (job_id, list(statuses)):
         raise InvalidArgumentError(
             f"resume_token must be of the same listing: it is of job {of_job_id!r} with status "
@@ -105,7 +123,7 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
         given[start : start + _FINGERPRINT_SIZE]
         for start in range(0, len(given), _FINGERPRINT_SIZE)
     )
-    return Position(status_index, next_token, tuple(fingerprints))
+    return Position(status_index, next_token, tuple(fingerprints), reach)
 
 
 def _fingerprint(execution: JobExecutionSummary) -> bytes:
@@ -114,7 +132,7 @@ def _fingerprint(execution: JobExecutionSummary) -> bytes:
 
 
 def _pack(content: bytes) -> str:
-    from base64 import urlsafe_b64encode  # noqa: PLC0415
+    from base64 import urlsafe_b64encode
 
     # Packed again and compared, a token shows any change, even one that base64 would pass over.
     packed = urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
@@ -122,6 +140,6 @@ def _pack(content: bytes) -> str:
 
 
 def _digest(data: bytes, size: int) -> bytes:
-    from hashlib import blake2b  # noqa: PLC0415  (it loads OpenSSL)
+    from hashlib import blake2b
 
     return blake2b(data, digest_size=size).digest()

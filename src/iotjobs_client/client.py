@@ -67,7 +67,7 @@ def _is_str(value: object) -> bool:
 
 
 def _is_url(value: object) -> bool:
-    from urllib.parse import urlsplit  # noqa: PLC0415  (most programs give no endpoint_url)
+    from urllib.parse import urlsplit
 
     if not isinstance(value, str):
         return False
@@ -95,12 +95,13 @@ _BUILDING_OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 class IoTJobsClient:
     """A typed client for the executions of AWS IoT jobs, over a boto3 ``iot`` client.
 
-    It owns a boto3 client that it builds at the first request, or borrows yours. An own one
-    follows your environment, profile and ``config`` in everything, retries included. A borrowed
-    one is never closed, and what others call on it comes out as ever.
+    It builds a boto3 client at the first request and owns it, or it borrows yours. A client that
+    it builds follows your environment, profile and ``config`` in everything, retries included. A
+    borrowed one is never closed, and direct calls on it return what they did before. Requests of
+    this library have its name and version at the end of the user agent.
 
-    Safe to share between threads. An owning client pickles: its options travel, not its
-    connections.
+    Safe to share between threads. It pickles with its options, unless it was given a client or a
+    session.
 
     Args:
         client: A boto3 ``iot`` client to borrow, stubbed or not, or any object with the method
@@ -239,7 +240,7 @@ class IoTJobsClient:
             return self._client
 
     def _build(self) -> Any:
-        import boto3  # noqa: PLC0415  (a quarter of a second that only a request is worth)
+        import boto3
 
         options = dict(self._options)
         del options["requests_per_second"]
@@ -277,7 +278,7 @@ class IoTJobsClient:
                 and ``-``.
             status: List the executions with this status, or with one of these; ``None`` for all.
                 A :class:`JobExecutionStatus` or its word. One that this library does not know
-                must be a ``JobExecutionStatus``, so that a slip of the pen is noticed.
+                must be a ``JobExecutionStatus``, so that a typo is noticed.
             page_size: The most executions that one request asks for (``maxResults``), 1 to 250.
                 Requests count against a quota, so smaller pages make a longer listing.
             max_items: Stop after so many executions, at least 1; ``None`` for all.

@@ -116,7 +116,7 @@ class MalformedResponseError(IoTJobsError):
 
 
 class PaginationError(MalformedResponseError):
-    """The service gave a token that it gave before in this listing, which would never end."""
+    """The service gave a ``nextToken`` that it gave before: the listing would never end."""
 
     is_retryable = False
 
@@ -178,7 +178,7 @@ class ResourceNotFoundError(ServiceError):
 
 
 class ThrottlingError(ServiceError):
-    """``ThrottlingException`` and its kin: the rate limit stayed exceeded over all attempts."""
+    """``ThrottlingException`` and the other throttling codes, after all of botocore's attempts."""
 
     is_retryable = True
 

@@ -22,7 +22,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 LARGEST_PAGE = 250
 JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_REMEMBERED_TOKENS = 2**15
+_REMEMBERED_TOKENS = 2**13
 _LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
 # A status that we do not know may be on the way to a terminal one, so it is listed before those.
 _UNKNOWN_RANK = _LIFECYCLE[JobExecutionStatus.IN_PROGRESS] + 0.5
@@ -107,7 +107,7 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary]):
 
 
 class _TokensSeen:
-    """The service's tokens of the pages given so far: at least the last 32,768, in flat memory."""
+    """The service's tokens of the pages given so far: at least the last 8,192, in flat memory."""
 
     def __init__(self) -> None:
         self._recent: set[int] = set()
@@ -122,13 +122,13 @@ class _TokensSeen:
         return hash(token) in self._recent or hash(token) in self._older
 
 
-class _Hand(NamedTuple):
-    """The page in hand. An iterator replaces it as a whole, so that no interrupt can split it.
+class _PageState(NamedTuple):
+    """Where an iterator is: replaced as a whole at each page, so that no interrupt can split it.
 
     Attributes:
         executions: Those of the page's executions that this iteration gives.
         units: The same as they are given: one by one, or as one page.
-        rest: The units that are still to be given.
+        not_given: The units that are still to be given.
         start: Where the page starts.
         after: Where the next page starts; ``None`` at the end.
         is_whole: Whether ``executions`` goes up to ``after``, and ``after`` can be trusted.
@@ -139,7 +139,7 @@ class _Hand(NamedTuple):
 
     executions: tuple[JobExecutionSummary, ...]
     units: tuple[Any, ...]
-    rest: Iterator[Any]
+    not_given: Iterator[Any]
     start: Position
     after: Position | None
     is_whole: bool
@@ -151,12 +151,13 @@ class _Hand(NamedTuple):
     def before(
         cls, position: Position, remaining: int | None, seen: _TokensSeen, *, is_again: bool = False
     ) -> Self:
-        """Nothing in hand yet: the page at ``position`` is the next one."""
-        return cls((), (), iter(()), position, position, True, remaining, seen, is_again)  # noqa: FBT003
+        """No page yet: the one at ``position`` is the next."""
+        whole = {"is_whole": True, "is_again": is_again}
+        return cls((), (), iter(()), position, position, remaining=remaining, seen=seen, **whole)
 
     def position(self) -> Position | None:
         """Where the listing goes on: after the units given so far; ``None`` at the end."""
-        left = length_hint(self.rest)
+        left = length_hint(self.not_given)
         if left:
             return self.start.past(self.executions[: len(self.units) - left])
         return self.after if self.is_whole else self.start.past(self.executions)
@@ -167,18 +168,20 @@ class _ListingIterator(Iterator[_T_co]):
 
     def __init__(self, paginator: JobExecutionPaginator) -> None:
         self._paginator = paginator
-        self._turning = Lock()
-        self._hand: _Hand = _Hand.before(paginator._start, paginator.max_items, _TokensSeen())
+        self._fetching = Lock()
+        self._state: _PageState = _PageState.before(
+            paginator._start, paginator.max_items, _TokensSeen()
+        )
 
     def __next__(self) -> _T_co:
         while True:
-            hand = self._hand
+            state = self._state
             # A for loop and not next(): between a call and its return a signal handler may
             # raise, and the unit would be lost.
             unit: _T_co
-            for unit in hand.rest:
+            for unit in state.not_given:
                 return unit
-            if not self._turn(hand):
+            if not self._fetch_next_page(state):
                 raise StopIteration
 
     @property
@@ -189,26 +192,26 @@ class _ListingIterator(Iterator[_T_co]):
         with the same job and statuses. It is right at every moment: before the first ``next()``,
         after a ``break`` and after an error.
         """
-        position = self._hand.position()
+        position = self._state.position()
         return None if position is None else self._token(position)
 
     def _token(self, position: Position) -> str:
         return to_token(self._paginator.job_id, self._paginator.status, position)
 
-    def _turn(self, hand: _Hand) -> bool:
-        """Take up the page after ``hand``; false at the end of the listing."""
-        with self._turning:
-            if self._hand is not hand:
+    def _fetch_next_page(self, state: _PageState) -> bool:
+        """Take up the page after that of ``state``; false at the end of the listing."""
+        with self._fetching:
+            if self._state is not state:
                 return True  # another thread was faster
-            position = hand.position()
-            if position is None or hand.remaining == 0:
+            position = state.position()
+            if position is None or state.remaining == 0:
                 return False
             try:
-                if not hand.is_whole:
+                if not state.is_whole:
                     # The next call asks for the page with the bad token once more.
-                    self._hand = hand.before(position, hand.remaining, hand.seen, is_again=True)
+                    self._state = state.before(position, state.remaining, state.seen, is_again=True)
                     raise PaginationError("the service gave a nextToken that it gave before")
-                self._hand = self._take(position, hand)
+                self._state = self._request_page(position, state)
             except StopIteration as error:
                 # An exhausted mock, say. Let through, it would end the listing in silence.
                 raise RuntimeError("the client's method raised StopIteration") from error
@@ -218,7 +221,7 @@ class _ListingIterator(Iterator[_T_co]):
                 raise
             return True
 
-    def _take(self, position: Position, last: _Hand) -> _Hand:
+    def _request_page(self, position: Position, last: _PageState) -> _PageState:
         paginator = self._paginator
         arguments: dict[str, str | int] = {
             "jobId": paginator.job_id,
@@ -230,7 +233,7 @@ class _ListingIterator(Iterator[_T_co]):
             arguments["nextToken"] = position.next_token
         page = paginator._list_page(arguments)
 
-        new, unmatched = position.pick_new(page.executions)
+        new = position.pick_new(page.executions)
         executions = new[: last.remaining]
         is_whole = len(executions) == len(new)
         seen = last.seen if position.status_index == last.start.status_index else _TokensSeen()
@@ -239,7 +242,7 @@ class _ListingIterator(Iterator[_T_co]):
             if position.next_token is not None:
                 seen.add(position.next_token)
             is_whole = is_whole and page.next_token not in seen
-            after = Position(position.status_index, page.next_token, unmatched)
+            after = position.following(page.executions, page.next_token)
         elif position.status_index + 1 < len(paginator.status):
             after = Position(position.status_index + 1)
         units: tuple[_T_co, ...] = ()
@@ -247,7 +250,9 @@ class _ListingIterator(Iterator[_T_co]):
             end = after if is_whole else position.past(executions)
             units = self._to_units(page, executions, end)
         remaining = None if last.remaining is None else last.remaining - len(executions)
-        return _Hand(executions, units, iter(units), position, after, is_whole, remaining, seen)
+        return _PageState(
+            executions, units, iter(units), position, after, is_whole, remaining, seen
+        )
 
     @abstractmethod
     def _to_units(

@@ -90,7 +90,7 @@ class ListRequest:
     job_id: str
     status: str | None
     max_results: str | None
-    next_token: str | None
+    next_token: str | None = attrs.field(repr=False)
     user_agent: str
 
 
@@ -192,7 +192,7 @@ class LocalEndpoint:
         Args:
             **options: Further options of ``IoTJobsClient``, such as ``config``.
         """
-        import boto3  # noqa: PLC0415  (as late as in the library itself)
+        import boto3
 
         session = boto3.Session("testing", "testing", region_name="us-east-1")
         return IoTJobsClient(session=session, endpoint_url=self.url, **options)
@@ -313,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep stderr for the tests."""
+        """Log nothing."""
 
 
 def _error(kind: type[ServiceError], message: str) -> _Answer:
