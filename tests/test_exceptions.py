@@ -253,7 +253,7 @@ def test_an_error_that_is_not_botocores_is_not_mapped() -> None:
     """Programming errors and interrupts pass through untouched."""
     assert from_botocore(ZeroDivisionError()) is None
     for error in (ZeroDivisionError(), KeyboardInterrupt(), InvalidArgumentError("x")):
-        with pytest.raises(type(error)) as caught, mapped():
+        with pytest.raises(type(error)) as caught, mapped:
             raise error
         assert caught.value is error
 
@@ -261,7 +261,7 @@ def test_an_error_that_is_not_botocores_is_not_mapped() -> None:
 def test_botocores_error_is_the_cause() -> None:
     """The original is one step away, for those who need it."""
     original = answer("ThrottlingException")
-    with pytest.raises(ThrottlingError) as caught, mapped():
+    with pytest.raises(ThrottlingError) as caught, mapped:
         raise original
     assert caught.value.__cause__ is original
 

@@ -246,7 +246,7 @@ class IoTJobsClient:
         del options["requests_per_second"]
         profile_name, given_session = options.pop("profile_name"), options.pop("session")
         try:
-            with mapped():
+            with mapped:
                 # Not boto3's default session: others may be building a client from it right now.
                 session: Any = given_session or boto3.Session(profile_name=profile_name)
                 client = session.client("iot", **options)
@@ -301,7 +301,7 @@ class IoTJobsClient:
     def _list_page(self, arguments: Mapping[str, object]) -> JobExecutionPage:
         self._wait_for_turn()
         client = self.boto3_client
-        with mapped():
+        with mapped:
             return _decode.decode(_decode.call(client, arguments))
 
     def _wait_for_turn(self) -> None:

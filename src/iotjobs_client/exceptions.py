@@ -26,9 +26,11 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeGuard
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 OPERATION = "ListJobExecutionsForJob"
 _LONGEST_LINE = 2_000
@@ -348,19 +350,29 @@ def _is_of_credentials(error: Exception) -> bool:
     return False
 
 
-@contextmanager
-def mapped() -> Generator[None]:
-    """Turn botocore's errors into ours; every other error passes through untouched."""
-    try:
-        yield
-    except Exception as error:
-        ours = from_botocore(error)
+class _ErrorMapping:
+    """A context in which botocore's errors become ours; every other passes through untouched."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        ours = from_botocore(exc_value) if isinstance(exc_value, Exception) else None
         if ours is None:
-            raise
+            return
         try:
-            raise ours from error
+            raise ours from exc_value
         finally:
-            del ours  # its traceback holds this frame, and the cycle would keep both alive
+            # Our traceback holds this frame: with these, both would be kept in a cycle.
+            del ours, exc_value, traceback
+
+
+mapped = _ErrorMapping()
 
 
 def _from_answer(response: object) -> ServiceError:
