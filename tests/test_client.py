@@ -521,7 +521,7 @@ def test_no_answer_in_time_is_a_timeout() -> None:
     """Also for those who catch TimeoutError."""
     fleet = make_fleet(2)
     with LocalEndpoint({JOB_ID: fleet}, faults={1: "hang"}) as endpoint:
-        borrowed = boto3_client(endpoint.url, read_timeout=0.1)
+        borrowed = boto3_client(endpoint.url, read_timeout=1)
         executions = iter(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID))
         with pytest.raises(TimeoutError, match="Read timeout") as caught:
             next(executions)

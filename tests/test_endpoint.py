@@ -230,7 +230,7 @@ class TestLocalEndpoint:
         """The class names the mishap that leads to it."""
         from botocore.config import Config
 
-        config = Config(read_timeout=0.1, retries={"total_max_attempts": 1})
+        config = Config(read_timeout=1, retries={"total_max_attempts": 1})
         with (
             LocalEndpoint({JOB_ID: []}, faults={1: fault}) as endpoint,
             endpoint.client(config=config) as client,

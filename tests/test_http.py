@@ -30,7 +30,7 @@ from iotjobs_client import (
 )
 from iotjobs_client.testing import Fault, LocalEndpoint, make_execution, make_fleet
 
-ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=0.2)
+ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=1)
 
 
 @pytest.fixture(params=["owned", "borrowed"])
