@@ -372,7 +372,7 @@ class _ErrorMapping:
             del ours, exc_value, traceback
 
 
-mapped = _ErrorMapping()
+mapped: _ErrorMapping = _ErrorMapping()
 
 
 def _from_answer(response: object) -> ServiceError:
