@@ -30,7 +30,7 @@ from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
 
 def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[str, Any], Any]:
     """The status, headers and JSON of the answer to a plain GET."""
-    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc)
+    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=30)
     connection.request("GET", f"{path}?{urlencode(query)}" if query else path)
     response = connection.getresponse()
     answer = response.status, dict(response.headers), json.loads(response.read())
@@ -267,10 +267,10 @@ class TestLocalEndpoint:
         threads = set(threading.enumerate())
         endpoint = LocalEndpoint({JOB_ID: []}, faults={2: "hang"})
         parts = urlsplit(endpoint.url)
-        connections = [http.client.HTTPConnection(parts.netloc) for _ in range(2)]
-        for connection in connections:
-            connection.request("GET", f"/jobs/{JOB_ID}/things")
+        connections = [http.client.HTTPConnection(parts.netloc, timeout=30) for _ in range(2)]
+        connections[0].request("GET", f"/jobs/{JOB_ID}/things")
         connections[0].getresponse().read()
+        connections[1].request("GET", f"/jobs/{JOB_ID}/things")
         endpoint.close()
         endpoint.close()
         for connection in connections:
