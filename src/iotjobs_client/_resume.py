@@ -45,25 +45,13 @@ class Position(NamedTuple):
 
     def pick_new(
         self, executions: tuple[JobExecutionSummary, ...]
-    ) -> tuple[JobExecutionSummary, ...]:
-        """Those of ``executions``, the page at this position, that were not given yet."""
-        return self._compare(executions)[0] if self.given else executions
-
-    def following(self, executions: tuple[JobExecutionSummary, ...], next_token: str) -> Position:
-        """The position of the page after ``executions``, the page at this position.
-
-        What was given but is not in this page may be in the next ones, which a smaller page size
-        moves it to; or it has left the listing, and need not be looked for for ever.
-        """
-        reach = self.reach - len(executions)
-        if not self.given or reach <= 0:
-            return Position(self.status_index, next_token)
-        return Position(self.status_index, next_token, self._compare(executions)[1], reach)
-
-    def _compare(
-        self, executions: tuple[JobExecutionSummary, ...]
     ) -> tuple[tuple[JobExecutionSummary, ...], tuple[bytes, ...]]:
-        """The executions that were not given, and what was given and is not among them."""
+        """Those of ``executions``, the page at this position, that were not given yet.
+
+        And the fingerprints of what was given and is not among them.
+        """
+        if not self.given:
+            return executions, ()
         unmatched = Counter(self.given)
         new: list[JobExecutionSummary] = []
         for execution in executions:
@@ -73,6 +61,19 @@ class Position(NamedTuple):
             else:
                 new.append(execution)
         return tuple(new), tuple(unmatched.elements())
+
+    def following(
+        self, next_token: str, page_length: int, unmatched: tuple[bytes, ...]
+    ) -> Position:
+        """The position of the page after the one at this position.
+
+        What was given but is ``unmatched`` may be in the next pages, which a smaller page size
+        moves it to; or it has left the listing, and need not be looked for for ever.
+        """
+        reach = self.reach - page_length
+        if not unmatched or reach <= 0:
+            return Position(self.status_index, next_token)
+        return Position(self.status_index, next_token, unmatched, reach)
 
 
 def to_token(job_id: str, statuses: Sequence[str], position: Position) -> str:

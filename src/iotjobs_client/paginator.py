@@ -152,8 +152,17 @@ class _PageState(NamedTuple):
         cls, position: Position, remaining: int | None, seen: _TokensSeen, *, is_again: bool = False
     ) -> Self:
         """No page yet: the one at ``position`` is the next."""
-        whole = {"is_whole": True, "is_again": is_again}
-        return cls((), (), iter(()), position, position, remaining=remaining, seen=seen, **whole)
+        return cls(
+            executions=(),
+            units=(),
+            not_given=iter(()),
+            start=position,
+            after=position,
+            is_whole=True,
+            remaining=remaining,
+            seen=seen,
+            is_again=is_again,
+        )
 
     def position(self) -> Position | None:
         """Where the listing goes on: after the units given so far; ``None`` at the end."""
@@ -233,7 +242,7 @@ class _ListingIterator(Iterator[_T_co]):
             arguments["nextToken"] = position.next_token
         page = paginator._list_page(arguments)
 
-        new = position.pick_new(page.executions)
+        new, unmatched = position.pick_new(page.executions)
         executions = new[: last.remaining]
         is_whole = len(executions) == len(new)
         seen = last.seen if position.status_index == last.start.status_index else _TokensSeen()
@@ -242,7 +251,7 @@ class _ListingIterator(Iterator[_T_co]):
             if position.next_token is not None:
                 seen.add(position.next_token)
             is_whole = is_whole and page.next_token not in seen
-            after = position.following(page.executions, page.next_token)
+            after = position.following(page.next_token, len(page.executions), unmatched)
         elif position.status_index + 1 < len(paginator.status):
             after = Position(position.status_index + 1)
         units: tuple[_T_co, ...] = ()
