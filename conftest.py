@@ -14,8 +14,8 @@ from sybil.parsers.rest import DocTestParser
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
 
-@pytest.fixture(autouse=True)
-def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing of the user's AWS configuration, and no instance metadata to ask for more."""
     nowhere = str(tmp_path_factory.getbasetemp() / "no-such-file")
     with pytest.MonkeyPatch.context() as patch:
@@ -25,17 +25,17 @@ def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest
         patch.setenv("AWS_CONFIG_FILE", nowhere)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        yield patch
+        yield
 
 
 @pytest.fixture
-def service(aws_environment: pytest.MonkeyPatch) -> Iterator[LocalEndpoint]:
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalEndpoint]:
     """What the examples take for AWS IoT: a service on loopback with the job firmware-42."""
     with LocalEndpoint({"firmware-42": make_fleet(1000)}) as endpoint:
-        aws_environment.setenv("AWS_ENDPOINT_URL_IOT", endpoint.url)
-        aws_environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        aws_environment.setenv("AWS_ACCESS_KEY_ID", "testing")
-        aws_environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", endpoint.url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         yield endpoint
 
 

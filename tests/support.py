@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 from typing_extensions import Self
 
-from iotjobs_client import JobExecutionSummary
+from iotjobs_client import IoTJobsClient, JobExecutionSummary
 
 JOB_ID = "firmware-42"
 OPERATION = "list_job_executions_for_job"
@@ -121,8 +125,40 @@ class RawServer:
         self._thread.join()
 
 
+@cache
+def session() -> boto3.Session:
+    """One for all, since it keeps the service's model, which takes long to read."""
+    return boto3.Session("testing", "testing", region_name="us-east-1")
+
+
 def boto3_client(url: str, **config: Any) -> Any:
     """A boto3 iot client of the server at ``url``, which sends each request once."""
-    session = boto3.Session("testing", "testing", region_name="us-east-1")
     config.setdefault("retries", {"total_max_attempts": 1, "mode": "standard"})
-    return session.client("iot", endpoint_url=url, config=Config(**config))
+    return session().client("iot", endpoint_url=url, config=Config(**config))
+
+
+def owning_client(url: str) -> IoTJobsClient:
+    """A client of the server at ``url`` that builds its boto3 client as above."""
+    config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=1)
+    return IoTJobsClient(session=session(), endpoint_url=url, config=config)
+
+
+def list_rest(url: str, resume_token: str | None, **options: Any) -> list[JobExecutionSummary]:
+    """What a listing at ``url`` gives from ``resume_token`` on; also called in other processes."""
+    with owning_client(url) as client:
+        listing = client.list_job_executions_for_job(JOB_ID, resume_token=resume_token, **options)
+        return list(listing)
+
+
+class ListRest(Protocol):
+    def __call__(self, url: str, resume_token: str | None, /) -> list[JobExecutionSummary]: ...
+
+
+@contextmanager
+def fresh_processes() -> Iterator[ListRest]:
+    """``list_rest``, each time in a process of its own that knows nothing of any listing."""
+    context = multiprocessing.get_context("forkserver")
+    # What each process would import, for itself or because it is what was run here.
+    context.set_forkserver_preload(["boto3", "botocore.client", "coverage", "pytest"])
+    with context.Pool(1, maxtasksperchild=1) as pool:
+        yield lambda url, resume_token: pool.apply(list_rest, (url, resume_token))

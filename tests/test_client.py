@@ -118,11 +118,11 @@ class TestOwned:
             assert built == [("iot",)]
             assert client.boto3_client is client.boto3_client
 
-    def test_the_options_reach_boto3(self, tmp_path: Path, aws_environment: Any) -> None:
+    def test_the_options_reach_boto3(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Region, endpoint, profile and config are those of the boto3 client."""
         config_file = tmp_path / "config"
         config_file.write_text("[profile fleet]\nregion = ap-south-1\nmax_attempts = 9\n")
-        aws_environment.setenv("AWS_CONFIG_FILE", str(config_file))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config_file))
         with IoTJobsClient(profile_name="fleet", config=Config(read_timeout=7)) as client:
             meta = client.boto3_client.meta
             assert meta.region_name == "ap-south-1"
@@ -136,10 +136,12 @@ class TestOwned:
             assert client.boto3_client.meta.region_name == "eu-central-1"
             assert client.boto3_client.meta.endpoint_url == UNUSED
 
-    def test_retries_are_left_to_boto3s_configuration(self, aws_environment: Any) -> None:
+    def test_retries_are_left_to_boto3s_configuration(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The environment, the profile and config decide; this library adds nothing."""
-        aws_environment.setenv("AWS_RETRY_MODE", "adaptive")
-        aws_environment.setenv("AWS_MAX_ATTEMPTS", "7")
+        monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
         with IoTJobsClient(region_name="eu-west-1") as client:
             assert client.boto3_client.meta.config.retries == {
                 "mode": "adaptive",
@@ -166,9 +168,11 @@ class TestOwned:
         with pytest.raises(expected, match=text):
             _ = IoTJobsClient(**options).boto3_client
 
-    def test_an_endpoint_of_the_environment_that_is_no_url(self, aws_environment: Any) -> None:
+    def test_an_endpoint_of_the_environment_that_is_no_url(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A plain ValueError of botocore becomes one of ours."""
-        aws_environment.setenv("AWS_ENDPOINT_URL_IOT", "no url")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", "no url")
         with pytest.raises(ConfigurationError, match="Invalid endpoint: no url"):
             _ = IoTJobsClient(region_name="eu-west-1").boto3_client
 
@@ -195,7 +199,7 @@ class TestOwned:
         ],
     )
     def test_credentials_that_cannot_be_obtained(
-        self, tmp_path: Path, aws_environment: Any, profile: str, expected: str
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str, expected: str
     ) -> None:
         """Whatever botocore asks for them, its failure is not taken for an answer about the job."""
         config_file = tmp_path / "config"
@@ -203,10 +207,10 @@ class TestOwned:
             f"[profile fleet]\nregion = eu-west-1\n{profile}\n"
             "[profile base]\naws_access_key_id = x\naws_secret_access_key = x\n"
         )
-        aws_environment.setenv("AWS_CONFIG_FILE", str(config_file))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config_file))
         denied = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
         with RawServer((403, denied), (403, denied)) as sts:
-            aws_environment.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
             client = IoTJobsClient(profile_name="fleet", endpoint_url=UNUSED)
             executions = iter(client.list_job_executions_for_job(JOB_ID))
             for _ in range(2):
@@ -509,7 +513,7 @@ def test_the_services_token_is_not_in_the_text_of_a_lost_connection() -> None:
     faults: dict[int, Fault] = {2: "disconnect"}
     with LocalEndpoint({JOB_ID: make_fleet(9)}, faults=faults) as endpoint:
         borrowed = boto3_client(endpoint.url)
-        with pytest.raises(TransportError, match=r'"http.*/jobs/firmware-42/things"') as caught:
+        with pytest.raises(TransportError, match=r'"http.*/firmware-42/things\?…"') as caught:
             list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID, page_size=5))
         borrowed.close()
         assert endpoint.requests[1].next_token is not None

@@ -12,20 +12,21 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from support import JOB_ID, boto3_client
+from support import JOB_ID, boto3_client, owning_client
 
 from iotjobs_client import (
     ConfigurationError,
     InvalidArgumentError,
     IoTJobsError,
     JobExecutionStatus,
+    JobExecutionSummary,
     MalformedResponseError,
     RequestTimeoutError,
     ServiceError,
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
+from iotjobs_client.testing import LocalEndpoint, RawAnswer, make_execution, make_fleet
 
 
 def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[str, Any], Any]:
@@ -249,7 +250,10 @@ class TestLocalEndpoint:
             ({"latency": float("inf")}, "latency must be"),
             ({"faults": {0: "hang"}}, "the number of a fault's request must be 1 or more, not 0"),
             ({"faults": {"1": "hang"}}, "the number of a fault's request must be"),
-            ({"faults": {1: ServiceError(http_status=200)}}, "http_status of a fault must be"),
+            ({"faults": {1: ServiceError(http_status=200)}}, "the HTTP status of a fault must be"),
+            ({"faults": {1: RawAnswer(99)}}, "the HTTP status of a fault must be an int from 200"),
+            ({"port": -1}, "port must be an int from 0 to 65535, not -1"),
+            ({"port": True}, "port must be"),
             ({"faults": {1: "explode"}}, "fault must be .*, not 'explode'"),
             ({"faults": {1: ConfigurationError}}, "fault must be"),
             ({"faults": {1: ValueError}}, "fault must be"),
@@ -281,8 +285,97 @@ class TestLocalEndpoint:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((parts.hostname, parts.port or 0))
 
+    def test_an_answer_can_be_sent_as_it_stands(self) -> None:
+        """Body, status and headers, over those that are always there."""
+        headers = {"Content-Type": "text/html", "X-Cache": "stale"}
+        raw = RawAnswer(203, b'"an answer"', headers)
+        with LocalEndpoint({JOB_ID: []}, faults={1: raw}) as endpoint:
+            status, found, body = ask(endpoint, f"/jobs/{JOB_ID}/things")
+        assert (status, body) == (203, "an answer")
+        assert found["Content-Length"] == "11"
+        assert found.items() >= headers.items()
+
+    def test_a_taken_port_is_an_error_and_a_freed_one_is_not(self) -> None:
+        """So that a service can go away and come back."""
+        with LocalEndpoint({JOB_ID: []}) as endpoint:
+            port = urlsplit(endpoint.url).port or 0
+            threads = threading.active_count()
+            with pytest.raises(OSError, match="in use"):
+                LocalEndpoint({JOB_ID: []}, port=port)
+            assert threading.active_count() == threads
+        with LocalEndpoint({JOB_ID: []}, port=port) as again:
+            assert again.url == endpoint.url
+
     def test_its_client_needs_no_aws_configuration(self, endpoint: LocalEndpoint) -> None:
         """Credentials and region are made up; none can be found here."""
         assert boto3.Session().get_credentials() is None
         with endpoint.client(requests_per_second=1000) as client:
             assert len(list(client.list_job_executions_for_job(JOB_ID, max_items=3))) == 3
+
+
+class TestMove:
+    ENDS = ("SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
+    LAWFUL = (
+        {("QUEUED", end) for end in ("IN_PROGRESS", *ENDS) if end != "TIMED_OUT"}
+        | {("IN_PROGRESS", end) for end in ENDS}
+        | {("FAILED", "QUEUED"), ("TIMED_OUT", "QUEUED")}
+    )
+
+    @pytest.mark.parametrize("before", JobExecutionStatus)
+    @pytest.mark.parametrize("after", JobExecutionStatus)
+    def test_only_lawful_moves_are_made(self, before: str, after: str) -> None:
+        """And an unlawful one changes nothing."""
+        execution = make_execution("pump-7", before)
+        with (
+            LocalEndpoint({JOB_ID: [execution]}) as endpoint,
+            owning_client(endpoint.url) as client,
+        ):
+            listing = client.list_job_executions_for_job(JOB_ID)
+            if (before, after) not in self.LAWFUL:
+                with pytest.raises(InvalidArgumentError, match=f"can go from {before}, not"):
+                    endpoint.move(JOB_ID, "pump-7", after)
+                assert list(listing) == [execution]
+                return
+            moved = endpoint.move(JOB_ID, "pump-7", after)
+            assert (moved.thing_name, moved.status) == ("pump-7", after)
+            assert list(listing) == ([execution, moved] if after == "QUEUED" else [moved])
+
+    def test_times_go_on_and_a_retry_is_another_execution(self) -> None:
+        """With the next number; the failed one stays in the job."""
+        first = make_execution("pump-7", "QUEUED", execution_number=4)
+        with LocalEndpoint({JOB_ID: [first, make_execution("pump-8")]}) as endpoint:
+            life = [first]
+            for status in ("IN_PROGRESS", "FAILED", "QUEUED", "IN_PROGRESS", "SUCCEEDED"):
+                life.append(endpoint.move(JOB_ID, "pump-7", status))
+            with endpoint.client() as client:
+                listed = list(client.list_job_executions_for_job(JOB_ID))
+        assert [(e.execution_number, e.retry_attempt) for e in life] == [
+            (4, first.retry_attempt)
+        ] * 3 + [(5, (first.retry_attempt or 0) + 1)] * 3
+        updates = [e.last_updated_at for e in life if e.last_updated_at is not None]
+        assert updates == sorted(set(updates))
+        assert [e.started_at is None for e in life] == [True, False, False, True, False, False]
+        assert listed == [life[2], make_execution("pump-8"), life[5]]
+
+    def test_what_the_service_left_out_stays_out(self) -> None:
+        """Times that are not known do not come from nowhere."""
+        bare = JobExecutionSummary("arn:aws:iot:eu-west-1:123456789012:thing/pump-7", "FAILED")
+        with LocalEndpoint({JOB_ID: [bare]}) as endpoint:
+            retry = endpoint.move(JOB_ID, "pump-7", "QUEUED")
+        assert (retry.execution_number, retry.queued_at, retry.last_updated_at) == (1, None, None)
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (("firmware-24", "pump-7", "FAILED"), "job_id must be one of firmware-42, not"),
+            ((JOB_ID, "pump-9", "FAILED"), "thing_name must be a thing with job 'firmware-42'"),
+            ((JOB_ID, "pump-7", "failed"), "status must be where .*, not 'failed'"),
+        ],
+    )
+    def test_what_is_not_there_cannot_be_moved(self, arguments: Any, complaint: str) -> None:
+        """Nor to where there is nothing."""
+        with (
+            LocalEndpoint({JOB_ID: [make_execution("pump-7", "QUEUED")]}) as endpoint,
+            pytest.raises(InvalidArgumentError, match=complaint),
+        ):
+            endpoint.move(*arguments)

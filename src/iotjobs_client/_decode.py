@@ -72,6 +72,12 @@ def install(client: Any) -> None:
         )
 
 
+def drop_connections(client: Any) -> None:
+    """Close what connections ``client`` holds, if it is one of botocore's; it can open others."""
+    if _is_botocores(client):
+        client.close()
+
+
 def call(client: Any, arguments: Mapping[str, object]) -> object:
     """``client.list_job_executions_for_job(**arguments)``, with our handlers awake.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from threading import Lock, RLock
+from os import getpid
+from threading import RLock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +14,7 @@ from iotjobs_client.exceptions import (
     ConfigurationError,
     InvalidArgumentError,
     mapped,
+    without_secrets,
     wrong_argument,
 )
 from iotjobs_client.paginator import LARGEST_PAGE, JobExecutionPaginator
@@ -100,7 +102,8 @@ class IoTJobsClient:
     borrowed one is never closed, and direct calls on it return what they did before. Requests of
     this library have its name and version at the end of the user agent.
 
-    Safe to share between threads. It pickles with its options, unless it was given a client or a
+    Safe to share between threads, and to use on both sides of a fork: the child drops the
+    connections that it inherits. It pickles with its options, unless it was given a client or a
     session.
 
     Args:
@@ -146,8 +149,9 @@ class IoTJobsClient:
         self._check_options(client)
         self._interval = 0.0 if requests_per_second is None else 1 / requests_per_second
         self._next_request_at = 0.0
-        self._pacing = Lock()
-        self._building = RLock()  # a signal handler may close the client while it is built
+        self._pid = getpid()
+        # By process: a fork copies a lock that another thread holds, and nobody would release it.
+        self._locks: dict[int, RLock] = {}
         self._is_closed = False
         self._is_borrowed = client is not None
         self._client: Any = client
@@ -178,7 +182,7 @@ class IoTJobsClient:
         """The client as a call, with the options that are set."""
         options = {"client": self._client} if self._is_borrowed else self._options
         given = (f"{name}={value!r}" for name, value in options.items() if value is not None)
-        return f"{type(self).__name__}({', '.join(given)})"
+        return without_secrets(f"{type(self).__name__}({', '.join(given)})")
 
     def __reduce__(self) -> tuple[Callable[[], IoTJobsClient], tuple[()]]:
         """Pickle the options of an owning client.
@@ -216,7 +220,7 @@ class IoTJobsClient:
         A listing that asks for a page afterwards fails with a :class:`ConfigurationError`.
         Closing twice does no harm.
         """
-        with self._building:
+        with self._lock:
             self._is_closed = True
             if self._client is not None and not self._is_borrowed:
                 self._client.close()
@@ -228,7 +232,7 @@ class IoTJobsClient:
         Raises:
             ConfigurationError: It cannot be built, or this client is closed.
         """
-        with self._building:  # boto3 does not promise that clients can be built by two threads
+        with self._lock:  # boto3 does not promise that clients can be built by two threads
             if self._is_closed:
                 raise ConfigurationError("this IoTJobsClient is closed")
             if self._client is None:
@@ -237,7 +241,16 @@ class IoTJobsClient:
                     client.close()
                     raise ConfigurationError("this IoTJobsClient was closed")
                 self._client = client
+            if self._pid != getpid():
+                # Two processes on one connection would read each other's answers.
+                _decode.drop_connections(self._client)
+                self._pid = getpid()
             return self._client
+
+    @property
+    def _lock(self) -> RLock:
+        # Reentrant, since a signal handler may use or close the client while it is built.
+        return self._locks.setdefault(getpid(), RLock())
 
     def _build(self) -> Any:
         import boto3
@@ -307,7 +320,7 @@ class IoTJobsClient:
     def _wait_for_turn(self) -> None:
         if not self._interval:
             return
-        with self._pacing:
+        with self._lock:
             now = monotonic()
             mine = max(now, self._next_request_at)
             self._next_request_at = mine + self._interval

@@ -34,7 +34,19 @@ if TYPE_CHECKING:
 
 OPERATION = "ListJobExecutionsForJob"
 _LONGEST_LINE = 2_000
-_URL_QUERY = re.compile(r"(?<=/things)\?[^\s\"']*")  # in it is the service's token
+_SHORTEST_SECRET = 8
+# What error messages repeat of a request: botocore the URL, and AWS, where it refuses a signature,
+# the headers that were signed, with the session token.
+_SECRETS = re.compile(
+    r"""(?ix)
+    (?<=://)[^/@\s]+(?=@)
+    | (?<=/things\?)[^\s"']+
+    | (?<=nextToken=)[^\s&"',]+
+    | (?<=x-amz-security-token[:=])\s*[^\s&"',]+
+    | (?<=credential=)[^\s&"',]+
+    | (?<=signature=)[^\s&"',]+
+    """
+)
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 100
 
@@ -63,6 +75,15 @@ class IoTJobsError(Exception):
         """One line: what failed, and for which job."""
         text = self._describe() or type(self).__name__
         return one_line(text if self.job_id is None else f"job {self.job_id!r}: {text}")
+
+    def _hide(self, secret: str) -> None:
+        """Take ``secret``, which the service may have repeated, out of every text."""
+        if len(secret) < _SHORTEST_SECRET:
+            return  # it might be any word
+        self.args = tuple(str(text).replace(secret, "…") for text in self.args)
+        for name, value in vars(self).items():
+            if isinstance(value, str):
+                setattr(self, name, value.replace(secret, "…"))
 
     def _describe(self) -> str:
         return str(self.args[0])
@@ -207,6 +228,7 @@ class InternalServiceError(ServiceError):
 
 _BY_CODE: dict[str, type[ServiceError]] = {
     "InvalidRequestException": InvalidRequestError,
+    "ValidationError": InvalidRequestError,
     "ValidationException": InvalidRequestError,
     "ResourceNotFoundException": ResourceNotFoundError,
     "ServiceUnavailableException": ServiceUnavailableError,
@@ -327,12 +349,12 @@ def from_botocore(error: Exception) -> IoTJobsError | None:
     ]
     if "BotoCoreError" not in names and (names or isinstance(error, _UNOBTAINABLE)):
         if _is_of_credentials(error):
-            return CredentialsError(f"{type(error).__name__}: {error}")
+            return CredentialsError(f"{type(error).__name__}: {without_secrets(str(error))}")
         if "ClientError" in names:
             return _from_answer(getattr(error, "response", None))
     for name in names:
         if name in _BY_BOTOCORE_CLASS:
-            return _BY_BOTOCORE_CLASS[name](_URL_QUERY.sub("", str(error)))
+            return _BY_BOTOCORE_CLASS[name](without_secrets(str(error)))
     return None
 
 
@@ -389,7 +411,7 @@ def _from_answer(response: object) -> ServiceError:
         is_fault = status is not None and status >= _FIRST_FAULT
         ours = InternalServiceError if is_fault else ServiceError
     return ours(
-        _member(error, "Message", str) or "",
+        without_secrets(_member(error, "Message", str) or ""),
         code=code,
         http_status=status,
         request_id=request_id_of(metadata),
@@ -418,10 +440,15 @@ def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
 def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
     """The error for the argument ``name``: what it must be, and what it is."""
     try:
-        text = one_line(_short.repr(value))
+        text = one_line(without_secrets(_short.repr(value)))
     except ValueError:  # from an int that is longer than Python prints
         text = f"this {type(value).__name__}"
     return InvalidArgumentError(f"{name} must be {rule}, not {text}")
+
+
+def without_secrets(text: str) -> str:
+    """``text`` without the credentials, signatures and service's tokens of a request."""
+    return _SECRETS.sub("…", text)
 
 
 def one_line(text: str) -> str:

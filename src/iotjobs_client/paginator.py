@@ -6,7 +6,8 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import length_hint
-from threading import Lock
+from os import getpid
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import attrs
@@ -23,6 +24,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 LARGEST_PAGE = 250
 JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _REMEMBERED_TOKENS = 2**13
+_EMPTY_PAGES_A_LOG = 100
 _LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
 # A status that we do not know may be on the way to a terminal one, so it is listed before those.
 _UNKNOWN_RANK = _LIFECYCLE[JobExecutionStatus.IN_PROGRESS] + 0.5
@@ -64,12 +66,6 @@ def _to_max_items(value: int | None) -> int | None:
     return value
 
 
-def _start_of(paginator: JobExecutionPaginator) -> Position:
-    if paginator.resume_token is None:
-        return Position()
-    return from_token(paginator.resume_token, paginator.job_id, paginator.status)
-
-
 @attrs.frozen(eq=False)
 class JobExecutionPaginator(Iterable[JobExecutionSummary]):
     """The executions of one job, requested page by page as they are needed.
@@ -93,9 +89,15 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary]):
     page_size: int = attrs.field(converter=_to_page_size)
     max_items: int | None = attrs.field(converter=_to_max_items)
     resume_token: str | None = attrs.field(repr=False)
-    _start: Position = attrs.field(
-        init=False, repr=False, default=attrs.Factory(_start_of, takes_self=True)
-    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a resume token of another listing before anything is iterated."""
+        self._start()
+
+    def _start(self) -> Position:
+        if self.resume_token is None:
+            return Position()
+        return from_token(self.resume_token, self.job_id, self.status)
 
     def __iter__(self) -> JobExecutionIterator:
         """A new listing, execution by execution."""
@@ -135,6 +137,7 @@ class _PageState(NamedTuple):
         remaining: How many executions may be given after these; ``None`` for all.
         seen: The service's tokens of the pages before, of the same status.
         is_again: Whether the next page was given before, and is asked for because of its token.
+        empty_pages: How many pages in a row had no executions.
     """
 
     executions: tuple[JobExecutionSummary, ...]
@@ -146,6 +149,7 @@ class _PageState(NamedTuple):
     remaining: int | None
     seen: _TokensSeen
     is_again: bool = False
+    empty_pages: int = 0
 
     @classmethod
     def before(
@@ -177,9 +181,10 @@ class _ListingIterator(Iterator[_T_co]):
 
     def __init__(self, paginator: JobExecutionPaginator) -> None:
         self._paginator = paginator
-        self._fetching = Lock()
+        # By process: a fork copies a lock that another thread holds, and nobody would release it.
+        self._locks: dict[int, RLock] = {}
         self._state: _PageState = _PageState.before(
-            paginator._start, paginator.max_items, _TokensSeen()
+            paginator._start(), paginator.max_items, _TokensSeen()
         )
 
     def __next__(self) -> _T_co:
@@ -209,7 +214,8 @@ class _ListingIterator(Iterator[_T_co]):
 
     def _fetch_next_page(self, state: _PageState) -> bool:
         """Take up the page after that of ``state``; false at the end of the listing."""
-        with self._fetching:
+        # Reentrant, since a signal handler may ask for the next unit during a request.
+        with self._locks.setdefault(getpid(), RLock()):
             if self._state is not state:
                 return True  # another thread was faster
             position = state.position()
@@ -220,11 +226,14 @@ class _ListingIterator(Iterator[_T_co]):
                     # The next call asks for the page with the bad token once more.
                     self._state = state.before(position, state.remaining, state.seen, is_again=True)
                     raise PaginationError("the service gave a nextToken that it gave before")
-                self._state = self._request_page(position, state)
+                following = self._request_page(position, state)
+                if self._state is state:  # and no signal handler was faster
+                    self._state = following
             except StopIteration as error:
                 # An exhausted mock, say. Let through, it would end the listing in silence.
                 raise RuntimeError("the client's method raised StopIteration") from error
             except IoTJobsError as error:
+                error._hide(position.next_token or "")
                 error.job_id = self._paginator.job_id
                 error.resume_token = self._token(position)
                 raise
@@ -259,8 +268,25 @@ class _ListingIterator(Iterator[_T_co]):
             end = after if is_whole else position.past(executions)
             units = self._to_units(page, executions, end)
         remaining = None if last.remaining is None else last.remaining - len(executions)
+        empty_pages = 0 if page.executions else last.empty_pages + 1
+        if empty_pages and empty_pages % _EMPTY_PAGES_A_LOG == 0:
+            import logging
+
+            logging.getLogger("iotjobs_client").info(
+                "job %r: %d pages in a row without executions, and the listing goes on",
+                paginator.job_id,
+                empty_pages,
+            )
         return _PageState(
-            executions, units, iter(units), position, after, is_whole, remaining, seen
+            executions=executions,
+            units=units,
+            not_given=iter(units),
+            start=position,
+            after=after,
+            is_whole=is_whole,
+            remaining=remaining,
+            seen=seen,
+            empty_pages=empty_pages,
         )
 
     @abstractmethod

@@ -4,14 +4,17 @@ Needs nothing beyond the library itself. Everything here is deterministic, stays
 and needs no AWS account.
 """
 
-from iotjobs_client.testing._endpoint import Fault, ListRequest, LocalEndpoint
+from iotjobs_client.testing._endpoint import ListRequest, LocalEndpoint
 from iotjobs_client.testing._factories import ExecutionFields, make_execution, make_fleet
+from iotjobs_client.testing._faults import Fault, Mishap, RawAnswer
 
 __all__ = [
     "ExecutionFields",
     "Fault",
     "ListRequest",
     "LocalEndpoint",
+    "Mishap",
+    "RawAnswer",
     "make_execution",
     "make_fleet",
 ]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import struct
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import formatdate
 from functools import partial
+from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
-from socket import SHUT_RDWR, socket
+from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
 from threading import TIMEOUT_MAX, Event, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal, Union
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 
@@ -22,57 +26,44 @@ import attrs
 
 from iotjobs_client.client import IoTJobsClient, check_rate
 from iotjobs_client.exceptions import (
-    AccessDeniedError,
-    InternalServiceError,
     InvalidRequestError,
-    IoTJobsError,
-    MalformedResponseError,
-    RequestTimeoutError,
     ResourceNotFoundError,
-    ServiceError,
-    ServiceUnavailableError,
     ThrottlingError,
-    TransportError,
     wrong_argument,
 )
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.paginator import JOB_ID, LARGEST_PAGE, to_job_id
+from iotjobs_client.testing._faults import (
+    DELIVERIES,
+    WHOLE,
+    Fault,
+    RawAnswer,
+    to_answer,
+    to_answer_or_mishap,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
-Fault = Union[  # noqa: UP007  (Python 3.10 cannot join a type and a Literal with |)
-    type[IoTJobsError], IoTJobsError, Literal["disconnect", "truncate", "hang", "garbage"]
-]
-"""What can go wrong with a request, for ``LocalEndpoint(faults=...)``.
-
-An error of this library, as a class or with the details that the service is to send; or the
-connection that is cut before the answer, or in the middle of its body; no answer until the
-endpoint closes; a body that is not JSON.
-"""
-
+_LARGEST_PORT = 2**16 - 1
+_SLOW_PARTS = 10
+_SLOW_PAUSE = 0.05  # seconds
 _NUMBER = re.compile("[0-9]{1,3}")
 _PATH = re.compile(r"/jobs/([^/]*)/things")
-# What the service sends for each of our errors: the HTTP status and the code.
-_ON_THE_WIRE: dict[type[ServiceError], tuple[int, str]] = {
-    ServiceError: (409, "ConflictException"),
-    InvalidRequestError: (400, "InvalidRequestException"),
-    ResourceNotFoundError: (404, "ResourceNotFoundException"),
-    ThrottlingError: (429, "ThrottlingException"),
-    ServiceUnavailableError: (503, "ServiceUnavailableException"),
-    AccessDeniedError: (403, "AccessDeniedException"),
-    InternalServiceError: (500, "InternalFailureException"),
+# Where an execution can go from where it stands: along its life, and from a failure to a retry.
+_NEXT: dict[str, frozenset[str]] = {
+    "QUEUED": frozenset(JobExecutionStatus) - {"QUEUED", "TIMED_OUT"},
+    "IN_PROGRESS": frozenset(JobExecutionStatus) - {"QUEUED", "IN_PROGRESS"},
+    "FAILED": frozenset({"QUEUED"}),
+    "TIMED_OUT": frozenset({"QUEUED"}),
 }
 
 
-@attrs.frozen
-class _Answer:
-    status: int
-    body: bytes
-    code: str | None = None
-    mishap: str | None = None
+class _Listed(NamedTuple):
+    execution: JobExecutionSummary
+    wire: bytes
 
 
 @attrs.frozen
@@ -109,9 +100,11 @@ class LocalEndpoint:
             limit.
         faults: What goes wrong, by the number of the request, counted from 1 over all requests
             and botocore's retries alike.
+        port: The port to listen on; 0 for one that is free.
 
     Raises:
-        InvalidArgumentError: A job id, the latency, the rate or a fault is wrong.
+        InvalidArgumentError: A job id, the latency, the rate, a fault or the port is wrong.
+        OSError: The port is in use.
 
     >>> from iotjobs_client.testing import LocalEndpoint, make_fleet
     >>> with LocalEndpoint({"firmware-42": make_fleet(600)}) as endpoint:
@@ -129,23 +122,29 @@ class LocalEndpoint:
         latency: float = 0.0,
         requests_per_second: float | None = None,
         faults: Mapping[int, Fault] | None = None,
+        port: int = 0,
     ) -> None:
         if not 0 <= latency < TIMEOUT_MAX:
             raise wrong_argument("latency", "a number of seconds of at least 0", latency)
+        if type(port) is not int or not 0 <= port <= _LARGEST_PORT:
+            raise wrong_argument("port", f"an int from 0 to {_LARGEST_PORT}", port)
         for number in faults or ():
             if type(number) is not int or number < 1:
                 raise wrong_argument("the number of a fault's request", "1 or more", number)
         check_rate(requests_per_second)
-        self._jobs = {to_job_id(job_id): [*map(_to_wire, jobs[job_id])] for job_id in jobs}
+        self._jobs = {to_job_id(job_id): [*map(_to_listed, jobs[job_id])] for job_id in jobs}
+        self._latest: dict[str, dict[str, int]] = {}  # of the jobs that move, by thing
         self._latency = latency
         self._rate = requests_per_second
-        self._faults = {number: _to_fault(fault) for number, fault in (faults or {}).items()}
+        self._faults = {
+            number: to_answer_or_mishap(fault) for number, fault in (faults or {}).items()
+        }
         self._requests: list[ListRequest] = []
-        self._counting = Lock()
+        self._lock = Lock()
         self._allowance, self._allowance_at = requests_per_second or 0.0, monotonic()
         self._is_closing = Event()
         self._connections: set[socket] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
         self._thread = Thread(
             target=self._server.serve_forever, args=(0.01,), name="LocalEndpoint", daemon=True
         )
@@ -183,7 +182,7 @@ class LocalEndpoint:
     @property
     def requests(self) -> list[ListRequest]:
         """The requests so far, in the order in which they arrived."""
-        with self._counting:
+        with self._lock:
             return list(self._requests)
 
     def client(self, **options: Any) -> IoTJobsClient:
@@ -197,11 +196,56 @@ class LocalEndpoint:
         session = boto3.Session("testing", "testing", region_name="us-east-1")
         return IoTJobsClient(session=session, endpoint_url=self.url, **options)
 
-    def _answer(self, target: str, user_agent: str) -> _Answer:
+    def move(
+        self, job_id: str, thing_name: str, status: JobExecutionStatus | str
+    ) -> JobExecutionSummary:
+        """Move the last execution of a thing along its life, as the thing or the service would.
+
+        From QUEUED on to IN_PROGRESS or straight to an end other than TIMED_OUT, from
+        IN_PROGRESS to any end, and from FAILED or TIMED_OUT by a retry back to QUEUED: that is
+        another execution, with the next ``execution_number``, at the end of the job's. It may
+        happen while the job is being listed; a request that is answered later shows it.
+
+        Args:
+            job_id: The job.
+            thing_name: The thing.
+            status: Where its execution goes.
+
+        Returns:
+            The execution as it is then, last updated a second after it was before.
+
+        Raises:
+            InvalidArgumentError: There is no such execution, or it cannot go there.
+        """
+        with self._lock:
+            listed = self._jobs.get(job_id)
+            if listed is None:
+                raise wrong_argument("job_id", f"one of {', '.join(self._jobs)}", job_id)
+            latest = self._latest.get(job_id)
+            if latest is None:
+                latest = {entry.execution.thing_name: at for at, entry in enumerate(listed)}
+                self._latest[job_id] = latest
+            if thing_name not in latest:
+                raise wrong_argument("thing_name", f"a thing with job {job_id!r}", thing_name)
+            last = listed[latest[thing_name]].execution
+            if status not in _NEXT.get(last.status, ()):
+                rule = f"where an execution can go from {last.status}"
+                raise wrong_argument("status", rule, status)
+            moved = _moved(last, JobExecutionStatus(status))
+            if moved.status == "QUEUED":
+                latest[thing_name] = len(listed)
+                listed.append(_to_listed(moved))
+            else:
+                listed[latest[thing_name]] = _to_listed(moved)
+            return moved
+
+    def _answer(self, target: str, user_agent: str) -> tuple[RawAnswer, str | None]:
+        """The answer to a request, and what befalls it."""
         path, _, query = target.partition("?")
         match = _PATH.fullmatch(path)
         if match is None:
-            return _Answer(404, b"{}", "UnknownOperationException")
+            headers = {"x-amzn-ErrorType": "UnknownOperationException"}
+            return RawAnswer(404, b"{}", headers), None
         asked = {
             name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()
         }
@@ -212,17 +256,17 @@ class LocalEndpoint:
             asked.get("nextToken"),
             user_agent,
         )
-        with self._counting:
+        with self._lock:
             self._requests.append(request)
-            fault = self._faults.get(len(self._requests))
+            number = len(self._requests)
+            fault = self._faults.get(number)
             is_throttled = self._is_above_rate()
         self._is_closing.wait(self._latency)
-        if isinstance(fault, _Answer):
-            return fault
+        if isinstance(fault, RawAnswer):
+            return fault, None
         if is_throttled:
-            return _error(ThrottlingError, "Rate exceeded")
-        answer = self._list(request)
-        return answer if fault is None else attrs.evolve(answer, mishap=fault)
+            return to_answer(ThrottlingError("Rate exceeded")), None
+        return self._list(request, fault, number), fault
 
     def _is_above_rate(self) -> bool:
         # A bucket of one second's requests, as AWS keeps one.
@@ -236,37 +280,28 @@ class LocalEndpoint:
         self._allowance -= 1
         return False
 
-    def _list(self, request: ListRequest) -> _Answer:
-        if not JOB_ID.fullmatch(request.job_id):
-            return _error(InvalidRequestError, f"jobId must match {JOB_ID.pattern}")
-        if request.status not in (None, *JobExecutionStatus):
-            return _error(
-                InvalidRequestError, f"status must be one of {', '.join(JobExecutionStatus)}"
-            )
-        size = request.max_results or str(LARGEST_PAGE)
-        if not (_NUMBER.fullmatch(size) and 1 <= int(size) <= LARGEST_PAGE):
-            return _error(InvalidRequestError, f"maxResults must be from 1 to {LARGEST_PAGE}")
-        executions = self._jobs.get(request.job_id)
-        if executions is None:
-            return _error(ResourceNotFoundError, f"Job {request.job_id} does not exist")
-        start = 0
-        if request.next_token is not None:
-            found = _from_next_token(request)
-            if found is None:
-                return _error(InvalidRequestError, "nextToken is not one of this listing")
-            start = found
+    def _list(self, request: ListRequest, fault: str | None, number: int) -> RawAnswer:
+        wrong = _what_is_wrong(request)
+        if wrong is not None:
+            return to_answer(InvalidRequestError(wrong))
+        listed = self._jobs.get(request.job_id)
+        if listed is None:
+            return to_answer(ResourceNotFoundError(f"Job {request.job_id} does not exist"))
+        size = int(request.max_results or LARGEST_PAGE)
+        start = _from_next_token(request) or 0
+        if fault == "empty":
+            # Each such page has a token of its own, as a service that goes on would give.
+            return _page([], _to_next_token(request, start, number))
         wanted = (
-            position
-            for position in range(start, len(executions))
-            if request.status in (None, executions[position][0])
+            (position, entry.wire)
+            for position in range(start, len(listed))
+            if request.status in (None, (entry := listed[position]).execution.status)
         )
-        page = list(islice(wanted, int(size)))
-        following = next(wanted, None)
-        token = None if following is None else _to_next_token(request, following)
-        items = b",".join(executions[position][1] for position in page)
-        return _Answer(
-            200, b'{"executionSummaries":[%b],"nextToken":%b}' % (items, json.dumps(token).encode())
-        )
+        page = [wire for _, wire in islice(wanted, size)]
+        following, _ = next(wanted, (None, None))
+        if fault == "repeat" and request.next_token is not None:
+            return _page(page, request.next_token)
+        return _page(page, None if following is None else _to_next_token(request, following))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -293,59 +328,87 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        answer = self._endpoint._answer(self.path, self.headers.get("User-Agent", ""))
-        if answer.mishap == "hang":
-            self._endpoint._is_closing.wait()
-        if answer.mishap in ("hang", "disconnect"):
-            self.close_connection = True
-            return
-        self.send_response(answer.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.send_header("x-amzn-RequestId", str(uuid4()))
-        if answer.code is not None:
-            self.send_header("x-amzn-ErrorType", answer.code)
-        self.end_headers()
-        if answer.mishap == "truncate":
-            self.close_connection = True
-            self.wfile.write(answer.body[: len(answer.body) // 2])
+        answer, mishap = self._endpoint._answer(self.path, self.headers.get("User-Agent", ""))
+        head, body = _to_head(answer), answer.body
+        delivery = DELIVERIES.get(mishap or "", WHOLE)
+        self.wfile.write(head[: int(len(head) * delivery.head)])
+        body = body[: int(len(body) * delivery.body)]
+        if mishap == "slow":
+            step = len(body) // _SLOW_PARTS + 1
+            for start in range(0, len(body), step):
+                self.wfile.write(body[start : start + step])
+                self.wfile.flush()
+                self._endpoint._is_closing.wait(_SLOW_PAUSE)
         else:
-            self.wfile.write(answer.body)
+            self.wfile.write(body)
+        if delivery.then != "go on":
+            self.close_connection = True
+            self.wfile.flush()
+        if delivery.then == "wait":
+            self._endpoint._is_closing.wait()
+        elif delivery.then == "reset":
+            linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+            self.connection.setsockopt(SOL_SOCKET, SO_LINGER, linger)
+            # A socket of its own, since the files of this one would put its closing off.
+            socket(fileno=self.connection.detach()).close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log nothing."""
 
 
-def _error(kind: type[ServiceError], message: str) -> _Answer:
-    status, code = _ON_THE_WIRE[kind]
-    return _Answer(status, json.dumps({"message": message}).encode(), code)
+def _to_head(answer: RawAnswer) -> bytes:
+    headers = {
+        "Date": formatdate(usegmt=True),
+        "Content-Type": "application/json",
+        "Content-Length": str(len(answer.body)),
+        "x-amzn-RequestId": str(uuid4()),
+        **answer.headers,
+    }
+    phrase = responses.get(answer.status, "Unknown")
+    lines = [f"HTTP/1.1 {answer.status} {phrase}"]
+    lines += (f"{name}: {value}" for name, value in headers.items())
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _to_fault(fault: Fault) -> _Answer | str:
-    """The answer to send in place of the right one, or what mishap befalls the right one."""
-    if isinstance(fault, type) and issubclass(fault, IoTJobsError):
-        fault = fault()
-    if isinstance(fault, ServiceError):
-        kind = next(base for base in type(fault).__mro__ if base in _ON_THE_WIRE)
-        answer = _error(kind, fault.message)
-        status = answer.status if fault.http_status is None else fault.http_status
-        if type(status) is not int or not 300 <= status < 600:  # noqa: PLR2004
-            raise wrong_argument("http_status of a fault", "an int from 300 to 599", status)
-        return attrs.evolve(answer, status=status, code=fault.code or answer.code)
-    if fault == "garbage" or isinstance(fault, MalformedResponseError):
-        return _Answer(200, b"\x89 this is not JSON")
-    if fault == "hang" or isinstance(fault, RequestTimeoutError):
-        return "hang"
-    if fault == "disconnect" or isinstance(fault, TransportError):
-        return "disconnect"
-    if fault == "truncate":
-        return "truncate"
-    rule = "an error that a request can end with, 'disconnect', 'truncate', 'hang' or 'garbage'"
-    raise wrong_argument("fault", rule, fault)
+def _what_is_wrong(request: ListRequest) -> str | None:
+    """Which rule of the API reference ``request`` breaks, if any."""
+    size = request.max_results
+    if not JOB_ID.fullmatch(request.job_id):
+        return f"jobId must match {JOB_ID.pattern}"
+    if request.status not in (None, *JobExecutionStatus):
+        return f"status must be one of {', '.join(JobExecutionStatus)}"
+    if size is not None and not (_NUMBER.fullmatch(size) and 1 <= int(size) <= LARGEST_PAGE):
+        return f"maxResults must be from 1 to {LARGEST_PAGE}"
+    if request.next_token is not None and _from_next_token(request) is None:
+        return "nextToken is not one of this listing"
+    return None
 
 
-def _to_wire(execution: JobExecutionSummary) -> tuple[str, bytes]:
-    """The status, and the JSON as the service sends it, where what is absent is left out."""
+def _page(items: list[bytes], next_token: str | None) -> RawAnswer:
+    body = b'{"executionSummaries":[%b],"nextToken":%b}'
+    return RawAnswer(200, body % (b",".join(items), json.dumps(next_token).encode()))
+
+
+def _moved(last: JobExecutionSummary, status: JobExecutionStatus) -> JobExecutionSummary:
+    now = last.last_updated_at or last.queued_at
+    if now is not None:
+        now += timedelta(seconds=1)
+    if status == "QUEUED":
+        return attrs.evolve(
+            last,
+            status=status,
+            execution_number=(last.execution_number or 0) + 1,
+            retry_attempt=(last.retry_attempt or 0) + 1,
+            queued_at=now,
+            started_at=None,
+            last_updated_at=now,
+        )
+    started_at = now if status == "IN_PROGRESS" else last.started_at
+    return attrs.evolve(last, status=status, started_at=started_at, last_updated_at=now)
+
+
+def _to_listed(execution: JobExecutionSummary) -> _Listed:
+    """The execution with the JSON that the service sends, where what is absent is left out."""
     summary = {
         "status": execution.status.value,
         "queuedAt": _to_epoch(execution.queued_at),
@@ -356,15 +419,15 @@ def _to_wire(execution: JobExecutionSummary) -> tuple[str, bytes]:
     }
     present = {name: value for name, value in summary.items() if value is not None}
     item = {"thingArn": execution.thing_arn, "jobExecutionSummary": present}
-    return execution.status.value, json.dumps(item, separators=(",", ":")).encode()
+    return _Listed(execution, json.dumps(item, separators=(",", ":")).encode())
 
 
 def _to_epoch(time: datetime | None) -> float | None:
     return None if time is None else time.timestamp()
 
 
-def _to_next_token(request: ListRequest, position: int) -> str:
-    content = json.dumps([request.job_id, request.status, position]).encode()
+def _to_next_token(request: ListRequest, position: int, nonce: int = 0) -> str:
+    content = json.dumps([request.job_id, request.status, position, nonce]).encode()
     return base64.urlsafe_b64encode(content).decode()
 
 
@@ -375,7 +438,7 @@ def _from_next_token(request: ListRequest) -> int | None:
     except ValueError:
         return None
     match content:
-        case [request.job_id, request.status, int(position)] if position >= 0:
+        case [request.job_id, request.status, int(position), int()] if position >= 0:
             return position
         case _:
             return None

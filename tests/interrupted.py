@@ -1,0 +1,140 @@
+"""Listings that are interrupted or forked, each in a process of its own; for test_interrupts.
+
+Run as ``python interrupted.py SCENARIO URL``. Prints, as JSON, what was found until the first
+interrupt, the resume token there, and what the same iterator gave from then on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from support import JOB_ID, FleetClient, owning_client
+
+from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
+from iotjobs_client.testing import make_fleet
+
+PAGE_SIZE = 6
+INTERRUPTS = 1000
+
+
+def start(client: IoTJobsClient, **options: Any) -> JobExecutionIterator:
+    listing = client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE, **options)
+    return iter(listing)
+
+
+def names(executions: Iterator[JobExecutionSummary]) -> list[str]:
+    return [execution.thing_name for execution in executions]
+
+
+def report(found: list[str], resume_token: str | None, rest: list[str]) -> None:
+    print(json.dumps([found, resume_token, rest]), flush=True)
+
+
+def wait_for_signal(client: IoTJobsClient) -> None:
+    """Say how far it is after each execution, and pause there, until a signal comes."""
+
+    def leave(*_: object) -> None:
+        sys.exit()
+
+    signal.signal(signal.SIGTERM, leave)
+    executions = start(client)
+    found = []
+    try:
+        for execution in executions:
+            found.append(execution.thing_name)
+            print(len(found), flush=True)
+            time.sleep(0.01)
+    except (KeyboardInterrupt, SystemExit):
+        report(found, executions.resume_token, names(executions))
+
+
+class Interrupt(BaseException):
+    """What the alarm of ``storm`` raises."""
+
+
+def storm(_: IoTJobsClient) -> None:
+    """Be interrupted at any instruction, hundreds of times, and go on in place or by the token.
+
+    Without HTTP, for an exception at any instruction may leave a lock of urllib3's pool locked.
+    """
+    client = IoTJobsClient(FleetClient(make_fleet(200)))
+    moments = random.Random(os.getpid())
+
+    def interrupt(*_: object) -> None:
+        raise Interrupt
+
+    signal.signal(signal.SIGALRM, interrupt)
+    met = 0
+    while met < INTERRUPTS:
+        found: list[JobExecutionSummary] = []
+        executions = start(client)
+        is_done = False
+        while not is_done:
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.00002, 0.0005))
+                    for execution in executions:
+                        # Not even the name, which is a call where an interrupt would lose it.
+                        found.append(execution)
+                    is_done = True
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupt:
+                met += 1
+                if met % 3 == 0 and executions.resume_token is not None:
+                    executions = start(client, resume_token=executions.resume_token)
+        assert found == list(start(client)), f"after {met} interrupts"
+    report([execution.thing_name for execution in found], executions.resume_token, [])
+
+
+def fork(client: IoTJobsClient) -> None:
+    """Go on in a forked process and in this one, at the same time on one inherited client."""
+    executions = start(client)
+    found = [next(executions).thing_name for _ in range(PAGE_SIZE + 2)]
+    token = executions.resume_token
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, json.dumps(names(executions)).encode())
+        os._exit(0)
+    os.close(writer)
+    rest = names(executions)
+    with os.fdopen(reader) as pipe:
+        assert json.load(pipe) == rest, "the processes found different things"
+    os.wait()
+    report(found, token, rest)
+
+
+def fork_beside_a_request(client: IoTJobsClient) -> None:
+    """Fork while another thread has the iterator wait for an answer."""
+    executions = start(client)
+    found = [next(executions).thing_name for _ in range(PAGE_SIZE)]
+    token = executions.resume_token
+    threading.Thread(target=next, args=(executions,), daemon=True).start()
+    print("requested", flush=True)
+    sys.stdin.readline()  # until the request is known to have come
+    if os.fork() == 0:
+        report(found, token, names(executions))
+        os._exit(0)
+    os.wait()
+    os._exit(0)  # without the thread, which still waits
+
+
+SCENARIOS: dict[str, Callable[[IoTJobsClient], None]] = {
+    "wait_for_signal": wait_for_signal,
+    "storm": storm,
+    "fork": fork,
+    "fork_beside_a_request": fork_beside_a_request,
+}
+
+
+if __name__ == "__main__":
+    with owning_client(sys.argv[2]) as the_client:
+        SCENARIOS[sys.argv[1]](the_client)

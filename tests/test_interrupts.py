@@ -1,0 +1,163 @@
+"""Interrupts, early exits and forks, at any moment: the iterator is consistent, the token exact."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import JOB_ID, FleetClient, list_rest, owning_client
+
+from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
+from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
+
+SCRIPT = Path(__file__).with_name("interrupted.py")
+FLEET = make_fleet(200)
+NAMES = [execution.thing_name for execution in FLEET]
+PAGE_SIZE = 6
+
+
+def start(scenario: str, endpoint: LocalEndpoint) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, scenario, endpoint.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[list[str], str | None, list[str]]:
+    """What the process reports in its last line."""
+    output, _ = process.communicate(timeout=50)
+    assert process.returncode == 0
+    found, resume_token, rest = json.loads(output.splitlines()[-1])
+    return found, resume_token, rest
+
+
+def wait_for_requests(endpoint: LocalEndpoint, number: int) -> None:
+    while len(endpoint.requests) < number:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+@pytest.mark.parametrize("moment", ["in a request", "in a page"])
+def test_a_signal_that_raises_leaves_the_iterator_consistent(
+    number: signal.Signals, moment: str
+) -> None:
+    """Ctrl-C or SIGTERM: the same iterator goes on exactly, and so does its token elsewhere."""
+    faults: dict[int, Fault] = {3: "hang"} if moment == "in a request" else {}
+    with LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint:
+        process = start("wait_for_signal", endpoint)
+        if moment == "in a request":
+            wait_for_requests(endpoint, 3)
+        else:
+            assert process.stdout is not None
+            while process.stdout.readline() != "9\n":
+                pass
+        process.send_signal(number)
+        found, resume_token, rest = finish(process)
+        assert 0 < len(found) < len(NAMES)
+        assert found + rest == NAMES
+        assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
+
+
+def test_hundreds_of_interrupts_at_any_instruction_lose_and_double_nothing() -> None:
+    """An alarm that raises, wherever the listing happens to be."""
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
+        found, resume_token, _ = finish(start("storm", endpoint))
+    assert found == NAMES
+    assert resume_token is None
+
+
+def test_after_a_fork_both_processes_go_on() -> None:
+    """Each on connections of its own, so that neither reads the other's answers."""
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
+        found, resume_token, rest = finish(start("fork", endpoint))
+        assert found + rest == NAMES
+        assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
+
+
+def test_a_fork_beside_a_request_of_the_same_iterator_does_not_wait_for_it() -> None:
+    """The thread that made the request is not in the child, and will never be done."""
+    with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
+        process = start("fork_beside_a_request", endpoint)
+        wait_for_requests(endpoint, 2)
+        found, _, rest = finish(process)
+    assert found + rest == NAMES
+
+
+@pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
+def test_a_forked_process_drops_the_connections_that_it_inherits(
+    monkeypatch: pytest.MonkeyPatch,
+    is_owned: bool,  # noqa: FBT001
+) -> None:
+    """Once, before its first request; and it builds nothing anew."""
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as owner:
+        client = owner if is_owned else IoTJobsClient(owner.boto3_client)
+        boto3_client = client.boto3_client
+        closings: list[None] = []
+        monkeypatch.setattr(boto3_client, "close", lambda: closings.append(None))
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
+        assert next(executions) == FLEET[0]
+        assert closings == []
+        monkeypatch.setattr("iotjobs_client.client.getpid", lambda: -1)
+        assert list(executions) == FLEET[1:]
+        assert closings == [None]
+        assert client.boto3_client is boto3_client
+        monkeypatch.undo()
+
+
+def test_a_stand_in_has_no_connections_to_drop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a fork, it is used as before."""
+    client = IoTJobsClient(FleetClient(FLEET))
+    monkeypatch.setattr("iotjobs_client.client.getpid", lambda: -1)
+    assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
+
+
+def test_next_within_next_gives_each_execution_once() -> None:
+    """As when a signal handler asks for one during a request."""
+    service = FleetClient(FLEET)
+    within: list[JobExecutionSummary] = []
+    executions: Iterator[JobExecutionSummary]
+
+    class Reentrant:
+        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+            if len(service.calls) in (0, 3):
+                service.calls.append({})
+                within.append(next(executions))
+            return service.list_job_executions_for_job(**arguments)
+
+    listing = IoTJobsClient(Reentrant()).list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE)
+    executions = iter(listing)
+    without = list(executions)
+    assert len(within) == 2
+    assert [e for e in FLEET if e not in within] == without
+
+
+@pytest.mark.parametrize("taken", [0, 1, PAGE_SIZE, PAGE_SIZE + 1, len(FLEET) - 1])
+def test_an_early_exit_leaves_the_token_behind_what_was_given(taken: int) -> None:
+    """Of a generator around it, closed or merely forgotten."""
+    listing = IoTJobsClient(FleetClient(FLEET)).list_job_executions_for_job(
+        JOB_ID, page_size=PAGE_SIZE
+    )
+
+    def names_of(executions: JobExecutionIterator) -> Generator[str, None, None]:
+        for execution in executions:
+            yield execution.thing_name
+
+    executions = iter(listing)
+    with closing(names_of(executions)) as names:
+        found = list(islice(names, taken))
+    resumed = IoTJobsClient(FleetClient(FLEET)).list_job_executions_for_job(
+        JOB_ID, resume_token=executions.resume_token
+    )
+    assert found + [e.thing_name for e in resumed] == NAMES
+    assert found + [e.thing_name for e in executions] == NAMES
