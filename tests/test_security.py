@@ -1,0 +1,301 @@
+"""What must never be told, and what nobody may bring about: see SECURITY.md."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import re
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+from support import JOB_ID, ScriptedClient, boto3_client, owning_client, to_item
+
+from iotjobs_client import (
+    AccessDeniedError,
+    InvalidArgumentError,
+    IoTJobsClient,
+    IoTJobsError,
+    JobExecutionStatus,
+    MalformedResponseError,
+    ServiceError,
+    TransportError,
+)
+from iotjobs_client._resume import _pack
+from iotjobs_client.testing import LocalEndpoint, RawAnswer, make_execution, make_fleet
+
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SESSION_TOKEN = "FwoGZXIvYXdzEBYaDExample+Session/Token=="
+NEXT_TOKEN = "AAAAAexample/next+token==with%everything"
+LARGE = 100_000_000  # bytes
+# The first two as AWS words them.
+MESSAGES = (
+    """The request signature we calculated does not match. The Canonical String for this request
+should have been
+'GET
+{path}
+host:x
+x-amz-security-token:{X-Amz-Security-Token}
+
+host;x-amz-date;x-amz-security-token
+e3b0c442'
+""",
+    "Authorization header requires existence of a 'Date' header. Authorization={Authorization}",
+    "x-amz-security-token={X-Amz-Security-Token}&X-Amz-Signature={signature}",
+    "nextToken {token} is not valid",
+    "{path}",
+)
+
+
+class Echo:
+    """Sends a page, and answers later requests with errors that repeat what was requested."""
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+        echo = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                authorization = self.headers["Authorization"]
+                echo.told.add(authorization.rpartition("Signature=")[2])
+                status, body = echo.answer(self.path, dict(self.headers.items()))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.messages = iter(MESSAGES)
+
+    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        if "nextToken" not in path:
+            item = to_item(make_execution(), as_numbers=True)
+            page = {"executionSummaries": [item], "nextToken": NEXT_TOKEN}
+            return 200, json.dumps(page).encode()
+        signature = headers["Authorization"].rpartition("Signature=")[2]
+        message = next(self.messages).format(
+            path=path, token=NEXT_TOKEN, signature=signature, **headers
+        )
+        body = {"message": message, "code": "InvalidSignatureException"}
+        return 403, json.dumps(body).encode()
+
+
+@pytest.fixture
+def echo() -> Iterator[Echo]:
+    server = Echo()
+    thread = Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+    thread.join()
+
+
+def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFixture) -> None:
+    """In no text, repr, pickle or log record of ours, even if the service repeats it."""
+    caplog.set_level(logging.DEBUG)
+    session = boto3.Session(ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, region_name="us-east-1")
+    config = Config(retries={"total_max_attempts": 1})
+    client = IoTJobsClient(session=session, endpoint_url=echo.url, config=config)
+    listing = client.list_job_executions_for_job(JOB_ID)
+    executions, pages = iter(listing), listing.pages()
+    errors: list[IoTJobsError] = []
+    next(executions)
+    page = next(pages)
+    for _ in range(5):
+        with pytest.raises(IoTJobsError) as caught:
+            next(executions)
+        errors.append(caught.value)
+    assert {type(error) for error in errors} == {AccessDeniedError}
+    assert "The Canonical String" in str(errors[0])
+    with pytest.raises(IoTJobsError) as caught:  # the server has nothing more to say
+        next(pages)
+    errors.append(caught.value)
+    assert type(caught.value) is TransportError
+    resumed = client.list_job_executions_for_job(JOB_ID, resume_token=executions.resume_token)
+    client.close()
+
+    objects: list[object] = [client, listing, executions, pages, page, resumed, *errors]
+    texts = [f"{thing} {thing!r}" for thing in objects]
+    texts += [f"{error.args} {vars(error)}" for error in errors]
+    pickled = [pickle.dumps(thing) for thing in (resumed.resume_token, *errors)]
+    texts += [data.decode("latin-1") for data in pickled]
+    ours = [record for record in caplog.records if record.name.startswith("iotjobs_client")]
+    texts += [f"{record.getMessage()} {vars(record)}" for record in ours]
+    secrets = {ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, NEXT_TOKEN, quote(NEXT_TOKEN, safe="")}
+    for text in texts:
+        for secret in secrets | echo.told:
+            assert secret not in text
+            assert secret[:12] not in text
+
+
+def test_a_password_in_an_endpoint_url_is_not_told() -> None:
+    """Neither in the client's repr nor when it cannot be reached."""
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    client = IoTJobsClient(
+        region_name="eu-west-1",
+        session=boto3.Session("testing", "testing"),
+        endpoint_url="http://me:hunter2@127.0.0.1:9",
+        config=config,
+    )
+    assert "endpoint_url='http://…@127.0.0.1:9'" in repr(client)
+    with pytest.raises(TransportError) as caught:
+        list(client.list_job_executions_for_job(JOB_ID))
+    assert "hunter2" not in f"{caught.value} {caught.value!r}"
+    with pytest.raises(InvalidArgumentError) as refused:
+        IoTJobsClient(endpoint_url="ftp://me:hunter2@example.com")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_short_tokens_do_not_black_out_messages() -> None:
+    """A stub's token "1" is no secret, and any text may hold it."""
+    script = [
+        {"executionSummaries": [], "nextToken": "1"},
+        {"executionSummaries": "1 of them"},
+    ]
+    with pytest.raises(MalformedResponseError, match="is not a list but a str"):
+        list(IoTJobsClient(ScriptedClient(*script)).list_job_executions_for_job(JOB_ID))
+
+
+@pytest.mark.parametrize("where", ["message", "code", "status", "item"])
+def test_no_answer_can_forge_a_line_or_steer_a_terminal(where: str) -> None:
+    """Whatever it says ends as one line of printable characters."""
+    evil = "x\n2026-01-01 ERROR root: forged\r\x1b[31m\u2028\u202e\x00"
+    item = {"thingArn": "x", "jobExecutionSummary": {"status": "FAILED", "queuedAt": evil}}
+    answers = {
+        "message": RawAnswer(400, json.dumps({"message": evil, "code": "Odd"}).encode()),
+        "code": RawAnswer(400, json.dumps({"message": "no", "code": evil}).encode()),
+        "status": RawAnswer(500, evil.encode()),
+        "item": RawAnswer(200, json.dumps({"executionSummaries": [item]}).encode()),
+    }
+    with (
+        LocalEndpoint({JOB_ID: []}, faults={1: answers[where]}) as endpoint,
+        owning_client(endpoint.url) as client,
+        pytest.raises(IoTJobsError) as caught,
+    ):
+        list(client.list_job_executions_for_job(JOB_ID))
+    assert str(caught.value).isprintable()
+
+
+def test_arguments_reach_the_service_as_they_are() -> None:
+    """A status that is not known cannot add parameters, and no job id can alter the path."""
+    status = JobExecutionStatus("X&maxResults=1#/../../things?jobId=other")
+    with LocalEndpoint({JOB_ID: []}) as endpoint, owning_client(endpoint.url) as client:
+        with pytest.raises(ServiceError):
+            list(client.list_job_executions_for_job(JOB_ID, status=status))
+        for job_id in ("../x", "a/b", "a%2Fb", "a?b", "a#b", ".", "a\n", ""):
+            with pytest.raises(InvalidArgumentError):
+                client.list_job_executions_for_job(job_id)
+        (request,) = endpoint.requests
+    assert (request.job_id, request.status, request.max_results) == (JOB_ID, status, "250")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(status: int) -> None:
+    """Elsewhere they would take the credentials' signature along."""
+    with LocalEndpoint({JOB_ID: make_fleet(5)}) as elsewhere:
+        location = f"{elsewhere.url}/jobs/{JOB_ID}/things"
+        redirect = RawAnswer(status, b"", {"Location": location})
+        with (
+            LocalEndpoint({JOB_ID: []}, faults={1: redirect}) as endpoint,
+            owning_client(endpoint.url) as client,
+            pytest.raises((ServiceError, TransportError)),  # urllib3 stumbles over some
+        ):
+            list(client.list_job_executions_for_job(JOB_ID))
+        assert elsewhere.requests == []
+
+
+class TestLargeAnswers:
+    """A hundred megabytes where a page has a tenth of one."""
+
+    def list_once(self, answer: RawAnswer) -> list[Any]:
+        with (
+            LocalEndpoint({JOB_ID: []}, faults={1: answer}) as endpoint,
+            IoTJobsClient(boto3_client(endpoint.url)) as client,
+        ):
+            try:
+                return list(client.list_job_executions_for_job(JOB_ID))
+            finally:
+                client.boto3_client.close()
+
+    def test_a_page_with_padding_is_listed(self) -> None:
+        """What is not ours to read does no harm."""
+        item = json.dumps(to_item(make_execution(), as_numbers=True)).encode()
+        body = b'{"padding": "%b", "executionSummaries": [%b]}' % (b"x" * LARGE, item)
+        assert self.list_once(RawAnswer(200, body)) == [make_execution()]
+
+    def test_a_page_of_many_executions_is_listed(self) -> None:
+        """All of them, though they are more than were asked for."""
+        item = json.dumps(to_item(make_execution(), as_numbers=True)).encode()
+        count = 20_000
+        items = b",".join([item] * count)
+        body = b'{"executionSummaries": [%b]%b}' % (items, b" " * (LARGE - len(items)))
+        assert self.list_once(RawAnswer(200, body)) == [make_execution()] * count
+
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            (RawAnswer(200, b"x" * LARGE), "is not JSON .* 100,000,000 bytes"),
+            (RawAnswer(200, b"[" * LARGE), "nested too deeply; 100,000,000 bytes"),
+            (RawAnswer(400, b'{"message": "%b"}' % (b"x" * LARGE)), "failed with .*xxx…"),
+            (RawAnswer(400, b"x" * LARGE), "failed with .*xxx"),
+            (RawAnswer(400, b"://" * (LARGE // 3)), "failed with .*://"),
+        ],
+        ids=["no-json", "nested", "message", "no-json-error", "urls"],
+    )
+    def test_anything_else_is_refused_in_few_words(self, answer: RawAnswer, expected: str) -> None:
+        """The error does not keep what it was about."""
+        with pytest.raises(IoTJobsError) as caught:
+            self.list_once(answer)
+        assert re.search(expected, str(caught.value))
+        assert len(str(caught.value)) < 2_500
+        assert len(pickle.dumps(caught.value)) < 50_000
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+)
+
+
+@given(
+    content=st.binary()
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | st.tuples(
+        st.sampled_from([1, 2, "1", None]),
+        st.sampled_from([JOB_ID, "x", 7]),
+        st.sampled_from([[], ["FAILED"], None, "FAILED", [[]]]),
+        st.integers(-3, 3) | st.text(),
+        st.none() | st.text() | st.integers(),
+        st.integers() | st.none(),
+    ).map(lambda value: json.dumps(value).encode() + b"\nabc"),
+    status=st.sampled_from([None, "FAILED"]),
+)
+def test_no_forged_resume_token_does_more_than_start_elsewhere(
+    content: bytes, status: str | None
+) -> None:
+    """It is not signed, so anybody can make one: it is refused, or leads to some page."""
+    client = IoTJobsClient(ScriptedClient({}))
+    try:
+        listing = client.list_job_executions_for_job(
+            JOB_ID, status=status, resume_token=_pack(content)
+        )
+    except InvalidArgumentError as error:
+        assert str(error).startswith("resume_token must be")
+    else:
+        assert list(listing) == []
