@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from doctest import ELLIPSIS
 
 import pytest
+from hypothesis import settings
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
 from iotjobs_client.testing import LocalEndpoint, make_fleet
+
+settings.register_profile("quick", deadline=None, max_examples=300, stateful_step_count=40)
+settings.register_profile("nightly", settings.get_profile("quick"), max_examples=10_000)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session", autouse=True)

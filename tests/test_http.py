@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support import JOB_ID, FleetClient, boto3_client, owning_client
+from support import JOB_ID, boto3_client, owning_client
 
 from iotjobs_client import (
     IoTJobsClient,
     IoTJobsError,
-    JobExecutionPaginator,
-    JobExecutionStatus,
-    JobExecutionSummary,
     ResourceNotFoundError,
     ServiceUnavailableError,
     ThrottlingError,
-    TransportError,
 )
-from iotjobs_client.testing import Fault, LocalEndpoint, make_execution, make_fleet
+from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 
 @pytest.fixture(params=["owned", "borrowed"])
@@ -99,79 +91,3 @@ def test_an_unknown_job_is_not_an_empty_one(client_of: Any) -> None:
         assert list(client.list_job_executions_for_job(JOB_ID)) == []
         with pytest.raises(ResourceNotFoundError, match="job 'firmware-24'"):
             list(client.list_job_executions_for_job("firmware-24"))
-
-
-fleets = st.lists(
-    st.builds(
-        make_execution,
-        st.sampled_from(["a", "b", "c", "d"]),
-        st.sampled_from(JobExecutionStatus),
-        execution_number=st.integers(1, 3),
-    ),
-    max_size=25,
-)
-steps = st.lists(
-    st.tuples(
-        st.sampled_from(["go on", "resume by item", "resume by page"]),
-        st.integers(0, 6),  # how many units to take
-        st.integers(1, 8),  # the page size, where the step resumes
-        st.none() | st.integers(1, 6),  # max_items, where it does
-    ),
-    max_size=15,
-)
-
-
-def take(iterator: Iterator[Any], limit: float) -> list[JobExecutionSummary]:
-    """The executions in up to ``limit`` units, asking again after each fault."""
-    found: list[JobExecutionSummary] = []
-    taken = 0
-    while taken < limit:
-        try:
-            unit = next(iterator)
-        except StopIteration:
-            break
-        except TransportError:
-            continue
-        taken += 1
-        found += getattr(unit, "executions", [unit])
-    return found
-
-
-@given(
-    fleet=fleets,
-    status=st.none() | st.sets(st.sampled_from(JobExecutionStatus), min_size=1),
-    page_size=st.integers(1, 8),
-    faults=st.sets(st.integers(1, 40)),
-    steps=steps,
-)
-@settings(deadline=None)
-def test_for_any_interruptions_every_execution_comes_once_and_in_order(
-    fleet: list[JobExecutionSummary],
-    status: set[JobExecutionStatus] | None,
-    page_size: int,
-    faults: set[int],
-    steps: list[tuple[str, int, int, int | None]],
-) -> None:
-    """Any fleet, statuses, page sizes, faults and resumptions: nothing lost, nothing doubled."""
-    service = FleetClient(fleet)
-    service.errors = {number: EndpointConnectionError(endpoint_url="x") for number in faults}
-
-    def listing(**options: Any) -> JobExecutionPaginator:
-        return IoTJobsClient(service).list_job_executions_for_job(JOB_ID, status=status, **options)
-
-    iterator: Any = iter(listing(page_size=page_size))
-    found: list[JobExecutionSummary] = []
-    for action, limit, size, max_items in steps:
-        if action != "go on":
-            paginator = listing(
-                page_size=size, max_items=max_items, resume_token=iterator.resume_token
-            )
-            iterator = iter(paginator) if action == "resume by item" else paginator.pages()
-        found += take(iterator, limit)
-        if iterator.resume_token is None:
-            break
-    else:
-        found += take(iter(listing(resume_token=iterator.resume_token)), math.inf)
-
-    in_order = [None] if status is None else [word for word in JobExecutionStatus if word in status]
-    assert found == [e for word in in_order for e in fleet if word in (None, e.status)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import pickle
@@ -15,7 +16,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 from botocore.config import Config
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support import JOB_ID, ScriptedClient, boto3_client, owning_client, to_item
 
@@ -205,6 +206,8 @@ def test_arguments_reach_the_service_as_they_are() -> None:
     assert (request.job_id, request.status, request.max_results) == (JOB_ID, status, "250")
 
 
+# urllib3 stumbles over a 303 before it is told not to follow it, and leaves a socket behind.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
     """Elsewhere they would take the credentials' signature along."""
@@ -214,10 +217,11 @@ def test_redirects_are_not_followed(status: int) -> None:
         with (
             LocalEndpoint({JOB_ID: []}, faults={1: redirect}) as endpoint,
             owning_client(endpoint.url) as client,
-            pytest.raises((ServiceError, TransportError)),  # urllib3 stumbles over some
+            pytest.raises(TransportError if status == 303 else ServiceError),
         ):
             list(client.list_job_executions_for_job(JOB_ID))
         assert elsewhere.requests == []
+    gc.collect()
 
 
 class TestLargeAnswers:
@@ -273,6 +277,7 @@ json_values = st.recursive(
 )
 
 
+@example(content=b'[1, "firmware-42", ["FAILED"], 1, null, 500]\n', status="FAILED")
 @given(
     content=st.binary()
     | json_values.map(lambda value: json.dumps(value).encode())

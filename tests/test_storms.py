@@ -1,0 +1,181 @@
+"""Any mixture of faults, interrupts, resumptions and moves: exactly once, and in order.
+
+``nox -s storms`` runs thousands of examples of what a run of the tests has a hundred of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support import JOB_ID, to_page
+
+from iotjobs_client import (
+    IoTJobsClient,
+    IoTJobsError,
+    JobExecutionStatus,
+    JobExecutionSummary,
+    PaginationError,
+)
+from iotjobs_client.testing import make_execution
+
+executions = st.builds(
+    make_execution,
+    st.sampled_from(["a", "b", "c", "d"]),
+    st.sampled_from(JobExecutionStatus),
+    execution_number=st.integers(1, 3),
+)
+fleets = st.lists(executions, max_size=25) | st.lists(executions, min_size=15, max_size=25)
+statuses = st.none() | st.sets(st.sampled_from(JobExecutionStatus), min_size=1)
+page_sizes = st.integers(1, 8)
+ALL = list(JobExecutionStatus)
+FAULTS: dict[str, BaseException] = {
+    "lost connection": EndpointConnectionError(endpoint_url="http://x"),
+    "throttled": ClientError({"Error": {"Code": "Throttling"}}, "ListJobExecutionsForJob"),
+    "bug": ZeroDivisionError(),
+    "interrupt": KeyboardInterrupt(),
+}
+
+
+class StormyService:
+    """Pages, tokens and the status filter as the service has them; and faults, as they are set."""
+
+    def __init__(self, fleet: list[JobExecutionSummary]) -> None:
+        self.fleet = fleet
+        self.faults: list[str] = []
+        self.calls = 0
+
+    def list_job_executions_for_job(self, **arguments: Any) -> object:
+        self.calls += 1
+        fault = self.faults.pop(0) if self.faults else None
+        if fault in FAULTS:
+            raise FAULTS[fault]
+        if fault == "malformed":
+            return {"executionSummaries": [{"thingArn": "x"}]}
+        token = arguments.get("nextToken")
+        start = 0 if token is None else int(token.partition(":")[0])
+        if fault == "empty":
+            return to_page([], f"{start}:{self.calls}")
+        wanted = [
+            position
+            for position in range(start, len(self.fleet))
+            if arguments.get("status") in (None, self.fleet[position].status)
+        ]
+        size = arguments["maxResults"]
+        page = [self.fleet[position] for position in wanted[:size]]
+        if fault == "repeat" and token is not None:
+            return to_page(page, token)
+        return to_page(page, f"{wanted[size]}:" if len(wanted) > size else None)
+
+
+class Weather(RuleBasedStateMachine):
+    """One listing, and what befalls it."""
+
+    def begin_with(
+        self,
+        fleet: list[JobExecutionSummary],
+        status: set[JobExecutionStatus] | None,
+        **options: Any,
+    ) -> None:
+        self.service = StormyService(fleet)
+        self.client = IoTJobsClient(self.service)
+        self.status = status
+        self.found: list[JobExecutionSummary] = []
+        self.resume_at(None, **options)
+
+    def resume_at(self, token: str | None, *, by_page: bool = False, **options: Any) -> None:
+        listing = self.client.list_job_executions_for_job(
+            JOB_ID, status=self.status, resume_token=token, **options
+        )
+        self.iterator: Any = listing.pages() if by_page else iter(listing)
+
+    @rule(fault=st.sampled_from([*FAULTS, "malformed", "repeat", "empty"]))
+    def fault(self, fault: str) -> None:
+        """Something will go wrong with the next request that nothing went wrong with yet."""
+        self.service.faults.append(fault)
+
+    @rule(times=st.integers(1, 10))
+    def take(self, times: int) -> None:
+        """The next executions or pages, as far as faults let it."""
+        for _ in range(times):
+            try:
+                unit = next(self.iterator)
+            except StopIteration:
+                return
+            except IoTJobsError as error:
+                assert error.resume_token == self.iterator.resume_token
+            except (ZeroDivisionError, KeyboardInterrupt):
+                pass
+            else:
+                self.found += getattr(unit, "executions", [unit])
+
+    @precondition(lambda self: self.iterator.resume_token is not None)
+    @rule(
+        page_size=page_sizes,
+        by_page=st.booleans(),
+        max_items=st.none() | st.integers(1, 6),
+        in_new_client=st.booleans(),
+    )
+    def resume(self, *, in_new_client: bool, **options: Any) -> None:
+        """By the token, with other options, in the same client or another."""
+        if in_new_client:
+            self.client = IoTJobsClient(self.service)
+        self.resume_at(self.iterator.resume_token, **options)
+
+    @invariant()
+    def nothing_is_wrong_so_far(self) -> None:
+        if hasattr(self, "service"):
+            self.check_what_was_found()
+
+    def teardown(self) -> None:
+        """When the storm is over, the rest comes."""
+        if hasattr(self, "service"):
+            self.service.faults.clear()
+            self.found += drain(self.iterator)
+            if self.iterator.resume_token is not None:  # max_items stopped it
+                self.resume_at(self.iterator.resume_token)
+                self.found += drain(self.iterator)
+            assert self.iterator.resume_token is None
+            self.check_what_was_found()
+            self.check_that_all_was_found()
+
+    def check_what_was_found(self) -> None:
+        raise NotImplementedError
+
+    def check_that_all_was_found(self) -> None:
+        raise NotImplementedError
+
+
+def drain(iterator: Iterator[Any]) -> list[JobExecutionSummary]:
+    found: list[JobExecutionSummary] = []
+    while True:
+        try:
+            for unit in iterator:
+                found += getattr(unit, "executions", [unit])
+        except PaginationError:
+            continue  # from the last page before the storm was over
+        return found
+
+
+class Storm(Weather):
+    """A fleet that stays as it is."""
+
+    @initialize(fleet=fleets, status=statuses, page_size=page_sizes, by_page=st.booleans())
+    def begin(self, **arguments: Any) -> None:
+        self.begin_with(**arguments)
+        fleet, status = arguments["fleet"], arguments["status"]
+        in_order = [None] if status is None else [word for word in ALL if word in status]
+        self.expected = [e for word in in_order for e in fleet if word in (None, e.status)]
+
+    def check_what_was_found(self) -> None:
+        """Each once, in the order of the service, status by status."""
+        assert self.found == self.expected[: len(self.found)]
+
+    def check_that_all_was_found(self) -> None:
+        assert self.found == self.expected
+
+
+test_storm = Storm.TestCase
