@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from doctest import ELLIPSIS
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -34,9 +35,10 @@ def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalEndpoint]:
+def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalEndpoint]:
     """What the examples take for AWS IoT: a service on loopback with the job firmware-42."""
     with LocalEndpoint({"firmware-42": make_fleet(1000)}) as endpoint:
+        monkeypatch.chdir(tmp_path)  # for those that write files
         monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", endpoint.url)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

@@ -51,6 +51,46 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def storms(session: nox.Session) -> None:
+    """Ten thousand storms of each kind, where the tests have three hundred; some minutes."""
+    session.install(".", *group("tests"))
+    nightly = ("--hypothesis-profile=nightly", "--override-ini=faulthandler_timeout=0")
+    storms = ("tests/test_storms.py", "tests/test_races.py", "tests/test_security.py")
+    session.run("pytest", *nightly, *(session.posargs or storms))
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Two million executions over real HTTP, with faults at random; some minutes."""
+    session.install(".")
+    session.run("python", "benchmarks/soak.py", *session.posargs)
+
+
+@nox.session
+def quota(session: nox.Session) -> None:
+    """A hundred thousand executions under the service's quota, shared with a neighbour."""
+    session.install(".")
+    session.run("python", "benchmarks/quota.py", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what the package needs; asks the package index about them."""
+    session.install("pip-audit")
+    session.run("pip-audit", "--strict", ".")
+
+
+@nox.session
+def licenses(session: nox.Session) -> None:
+    """That what the package needs may be used as freely as itself."""
+    session.install(".", "pip-licenses")
+    allowed = ("Apache", "BSD", "MIT", "PSF", "Python Software Foundation")
+    session.run(
+        "pip-licenses", "--from=mixed", "--partial-match", f"--allow-only={';'.join(allowed)}"
+    )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, with every rule of ruff but those that pyproject.toml argues against."""
     session.install(*group("lint"))

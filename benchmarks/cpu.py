@@ -13,48 +13,22 @@ import argparse
 import gc
 import http.client
 import json
-import multiprocessing
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 import boto3
 import botocore
+from service import JOB_ID, served
 
-from iotjobs_client import IoTJobsClient, JobExecutionStatus
-from iotjobs_client.testing import LocalEndpoint, make_fleet
+from iotjobs_client import IoTJobsClient
 
-JOB_ID = "firmware-42"
 RAW = "raw boto3, in UTC"
 RAW_DST = "raw boto3, in Central Europe"
 FLOOR = "http.client + json.loads"
-
-
-def serve(size: int, connection: Connection) -> None:
-    """Serve last night's job, over on all its things, until ``connection`` says stop."""
-    fleet = make_fleet(size, statuses=[s for s in JobExecutionStatus if s.is_terminal])
-    with LocalEndpoint({JOB_ID: fleet}) as endpoint:
-        connection.send(endpoint.url)
-        connection.recv()
-
-
-@contextmanager
-def endpoint(size: int) -> Iterator[str]:
-    """The URL of an endpoint in another process."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=serve, args=(size, there))
-    process.start()
-    try:
-        yield here.recv()
-    finally:
-        here.send("stop")
-        process.join()
 
 
 def contenders(url: str) -> dict[str, Callable[[], int]]:
@@ -108,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
 
     seconds: dict[str, list[float]] = {}
-    with endpoint(options.executions) as url:
+    with served(options.executions) as url:
         listings = contenders(url)
         for round_number in range(options.rounds + 1):
             for name, listing in listings.items():

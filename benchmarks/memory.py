@@ -8,7 +8,7 @@ import resource
 from itertools import islice
 
 import boto3
-from cpu import JOB_ID, endpoint
+from service import JOB_ID, served
 
 from iotjobs_client import IoTJobsClient
 
@@ -29,7 +29,7 @@ def main() -> None:
 
     session = boto3.Session("testing", "testing", region_name="us-east-1")
     with (
-        endpoint(options.executions) as url,
+        served(options.executions) as url,
         IoTJobsClient(session=session, endpoint_url=url) as client,
     ):
         executions = iter(client.list_job_executions_for_job(JOB_ID))

@@ -28,6 +28,8 @@ from iotjobs_client.testing import (
     Fault,
     ListRequest,
     LocalEndpoint,
+    Mishap,
+    RawAnswer,
     make_execution,
     make_fleet,
 )
@@ -111,8 +113,16 @@ def testing() -> None:
     make_execution(colour="red")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert_type(make_fleet(10, seed=3, statuses=["FAILED"]), list[JobExecutionSummary])
     make_fleet(10, statuses={"FAILED": 0.5, "SUCCEEDED": 2})
-    faults: Mapping[int, Fault] = {1: ThrottlingError, 2: ThrottlingError("x"), 3: "hang"}
+    mishap: Mishap = "stall"
+    faults: Mapping[int, Fault] = {
+        1: ThrottlingError,
+        2: ThrottlingError("x"),
+        3: "hang",
+        4: mishap,
+        5: RawAnswer(502, b"<html>", {"Content-Type": "text/html"}),
+    }
     with LocalEndpoint({"firmware-42": make_fleet(10)}, latency=0.1, faults=faults) as endpoint:
+        assert_type(endpoint.move("firmware-42", "thing-0", "FAILED"), JobExecutionSummary)
         assert_type(endpoint.url, str)
         assert_type(endpoint.requests, list[ListRequest])
         assert_type(endpoint.client(config=Config()), IoTJobsClient)

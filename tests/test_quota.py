@@ -1,0 +1,78 @@
+"""Under a quota: botocore's retries outlast throttling, and an own rate avoids it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any, Literal
+
+import pytest
+from botocore.config import Config
+from support import JOB_ID, FleetClient, session
+
+from iotjobs_client import IoTJobsClient, JobExecutionSummary, ThrottlingError
+from iotjobs_client.testing import LocalEndpoint, make_fleet
+
+FLEET = make_fleet(60)
+
+
+def throttled(endpoint: LocalEndpoint, pages: int) -> int:
+    """How many requests there were beyond those that gave the pages."""
+    return len(endpoint.requests) - pages
+
+
+@pytest.mark.parametrize("mode", ["standard", "adaptive"])
+def test_a_listing_above_the_quota_is_throttled_and_exact(
+    mode: Literal["standard", "adaptive"],
+) -> None:
+    """With botocore's attempts, and beyond them by asking again."""
+    config = Config(retries={"mode": mode, "total_max_attempts": 2})
+    found: list[JobExecutionSummary] = []
+    with (
+        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=20) as endpoint,
+        IoTJobsClient(session=session(), endpoint_url=endpoint.url, config=config) as client,
+    ):
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
+        while executions.resume_token is not None:
+            try:
+                for execution in executions:
+                    found.append(execution)
+            except ThrottlingError as error:
+                assert error.attempts == 2
+        assert found == FLEET
+        assert throttled(endpoint, len(FLEET)) > 0
+
+
+def test_below_the_quota_nothing_is_throttled() -> None:
+    """By requests spaced evenly, which leave room for a neighbour."""
+    with (
+        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=50) as endpoint,
+        IoTJobsClient(
+            session=session(), endpoint_url=endpoint.url, requests_per_second=40
+        ) as client,
+    ):
+        assert list(client.list_job_executions_for_job(JOB_ID, page_size=1)) == FLEET
+        assert throttled(endpoint, len(FLEET)) == 0
+
+
+def test_requests_are_spaced_over_threads_and_listings() -> None:
+    """No two of the client's requests start closer than the rate allows."""
+    starts: list[float] = []
+
+    class Clocked(FleetClient):
+        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+            starts.append(monotonic())
+            return super().list_job_executions_for_job(**arguments)
+
+    client = IoTJobsClient(Clocked(FLEET), requests_per_second=100)
+
+    def list_all(_: int) -> list[JobExecutionSummary]:
+        return list(client.list_job_executions_for_job(JOB_ID, page_size=6))
+
+    began = monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(list_all, range(4))) == [FLEET] * 4
+    assert len(starts) == 40
+    # A thread that is woken late starts late, but never early: the n-th of them has its turn
+    # n intervals after the first.
+    assert all(start >= began + n / 100 for n, start in enumerate(sorted(starts)))
