@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from iotjobs_client.exceptions import InvalidArgumentError
 from iotjobs_client.models import JobExecutionSummary
@@ -99,12 +99,15 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
         raise InvalidArgumentError(
             f"resume_token must be a str or None, not {type(token).__name__}"
         )
+    listing: Any = None
+    given = b""
     try:
         content = urlsafe_b64decode(token + "=" * (-len(token) % 4))[_CHECKSUM_SIZE:]
         head, _, given = content.partition(b"\n")
-        listing = json.loads(head) if _pack(content) == token else None
+        if _pack(content) == token:
+            listing = json.loads(head)
     except (RecursionError, ValueError):
-        listing = None
+        pass  # then it is none of ours
     # Nobody but us makes tokens, but anybody can.
     match listing:
         case [int(version), *_] if version != _VERSION:

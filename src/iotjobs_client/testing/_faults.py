@@ -38,7 +38,7 @@ class RawAnswer:
 
     status: int = 200
     body: bytes = b""
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
 Mishap = Literal[
