@@ -15,7 +15,7 @@ from sybil.parsers.rest import DocTestParser
 
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
-settings.register_profile("quick", deadline=None, max_examples=300, stateful_step_count=40)
+settings.register_profile("quick", deadline=None, max_examples=200, stateful_step_count=40)
 settings.register_profile("nightly", settings.get_profile("quick"), max_examples=10_000)
 settings.load_profile("quick")
 

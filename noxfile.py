@@ -52,7 +52,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def storms(session: nox.Session) -> None:
-    """Ten thousand storms of each kind, where the tests have three hundred; some minutes."""
+    """Ten thousand storms of each kind, where the tests have two hundred; some minutes."""
     session.install(".", *group("tests"))
     nightly = ("--hypothesis-profile=nightly", "--override-ini=faulthandler_timeout=0")
     storms = ("tests/test_storms.py", "tests/test_races.py", "tests/test_security.py")

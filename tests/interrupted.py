@@ -1,7 +1,7 @@
 """Listings that are interrupted or forked, each in a process of its own; for test_interrupts.
 
-Run as ``python interrupted.py SCENARIO URL``. Prints, as JSON, what was found until the first
-interrupt, the resume token there, and what the same iterator gave from then on.
+Run as ``python interrupted.py SCENARIO URL [prefetch]``. Prints, as JSON, what was found until
+the first interrupt, the resume token there, and what the same iterator gave from then on.
 """
 
 from __future__ import annotations
@@ -13,12 +13,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from support import JOB_ID, FleetClient, owning_client
+from support import JOB_ID, FleetClient, boto3_client, owning_client
 
-from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
+from iotjobs_client import (
+    IoTJobsClient,
+    JobExecutionIterator,
+    JobExecutionSummary,
+    RequestTimeoutError,
+)
 from iotjobs_client.testing import make_fleet
 
 PAGE_SIZE = 6
@@ -26,12 +32,20 @@ INTERRUPTS = 1000
 
 
 def start(client: IoTJobsClient, **options: Any) -> JobExecutionIterator:
-    listing = client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE, **options)
+    listing = client.list_job_executions_for_job(
+        JOB_ID, page_size=PAGE_SIZE, prefetch="prefetch" in sys.argv, **options
+    )
     return iter(listing)
 
 
-def names(executions: Iterator[JobExecutionSummary]) -> list[str]:
-    return [execution.thing_name for execution in executions]
+def names(executions: JobExecutionIterator) -> list[str]:
+    """Those of the rest, also where a request that was under way ends in a timeout."""
+    found = []
+    while executions.resume_token is not None:
+        with suppress(RequestTimeoutError):
+            for execution in executions:
+                found.append(execution.thing_name)
+    return found
 
 
 def report(found: list[str], resume_token: str | None, rest: list[str]) -> None:
@@ -41,10 +55,12 @@ def report(found: list[str], resume_token: str | None, rest: list[str]) -> None:
 def wait_for_signal(client: IoTJobsClient) -> None:
     """Say how far it is after each execution, and pause there, until a signal comes."""
 
-    def leave(*_: object) -> None:
+    def exit_(*_: object) -> None:
         sys.exit()
 
-    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGTERM, exit_)
+    # A shell has it ignored by what it starts in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     executions = start(client)
     found = []
     try:
@@ -127,11 +143,21 @@ def fork_beside_a_request(client: IoTJobsClient) -> None:
     os._exit(0)  # without the thread, which still waits
 
 
+def leave(_: IoTJobsClient) -> None:
+    """End while the second page is requested ahead, by a client that would wait a minute."""
+    patient = IoTJobsClient(boto3_client(sys.argv[2]))
+    executions = start(patient)
+    found = [next(executions).thing_name for _ in range(PAGE_SIZE)]
+    sys.stdin.readline()  # until the request is known to have come
+    report(found, executions.resume_token, [])
+
+
 SCENARIOS: dict[str, Callable[[IoTJobsClient], None]] = {
     "wait_for_signal": wait_for_signal,
     "storm": storm,
     "fork": fork,
     "fork_beside_a_request": fork_beside_a_request,
+    "leave": leave,
 }
 
 

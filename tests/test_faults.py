@@ -194,16 +194,21 @@ def take_until_error(
     pytest.fail("the listing ended without an error")
 
 
+@pytest.mark.parametrize("prefetch", [False, True], ids=["", "prefetch"])
 @pytest.mark.parametrize(("fault", "expected"), FAULTS.values(), ids=FAULTS)
 def test_each_fault_is_told_and_survived(
-    elsewhere: ListRest, fault: Fault, expected: Expected
+    elsewhere: ListRest,
+    fault: Fault,
+    expected: Expected,
+    prefetch: bool,  # noqa: FBT001
 ) -> None:
     """Of its kind, in place and in a process that knows only the token, at whatever page."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults={1: fault, 3: fault}) as endpoint,
         owning_client(endpoint.url) as client,
     ):
-        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
+        listing = client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE, prefetch=prefetch)
+        executions = iter(listing)
         nothing, first = take_until_error(executions)
         begun, second = take_until_error(executions)
         assert (nothing, begun) == ([], FLEET[:PAGE_SIZE])
@@ -213,7 +218,8 @@ def test_each_fault_is_told_and_survived(
             assert error.job_id == JOB_ID
             assert str(error).isprintable()
         assert first.resume_token != second.resume_token == executions.resume_token
-        assert [*begun, *elsewhere(endpoint.url, second.resume_token)] == FLEET
+        if not prefetch:
+            assert [*begun, *elsewhere(endpoint.url, second.resume_token)] == FLEET
         assert [*begun, *executions] == FLEET
         assert executions.resume_token is None
 

@@ -25,9 +25,9 @@ NAMES = [execution.thing_name for execution in FLEET]
 PAGE_SIZE = 6
 
 
-def start(scenario: str, endpoint: LocalEndpoint) -> subprocess.Popen[str]:
+def start(scenario: str, endpoint: LocalEndpoint, *flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, SCRIPT, scenario, endpoint.url],
+        [sys.executable, SCRIPT, scenario, endpoint.url, *flags],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -42,6 +42,9 @@ def finish(process: subprocess.Popen[str]) -> tuple[list[str], str | None, list[
     return found, resume_token, rest
 
 
+with_and_without_prefetch = pytest.mark.parametrize("flags", [[], ["prefetch"]], ids=str)
+
+
 def wait_for_requests(endpoint: LocalEndpoint, number: int) -> None:
     while len(endpoint.requests) < number:
         time.sleep(0.01)
@@ -49,13 +52,14 @@ def wait_for_requests(endpoint: LocalEndpoint, number: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 @pytest.mark.parametrize("moment", ["in a request", "in a page"])
+@with_and_without_prefetch
 def test_a_signal_that_raises_leaves_the_iterator_consistent(
-    number: signal.Signals, moment: str
+    number: signal.Signals, moment: str, flags: list[str]
 ) -> None:
     """Ctrl-C or SIGTERM: the same iterator goes on exactly, and so does its token elsewhere."""
     faults: dict[int, Fault] = {3: "hang"} if moment == "in a request" else {}
     with LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint:
-        process = start("wait_for_signal", endpoint)
+        process = start("wait_for_signal", endpoint, *flags)
         if moment == "in a request":
             wait_for_requests(endpoint, 3)
         else:
@@ -69,29 +73,46 @@ def test_a_signal_that_raises_leaves_the_iterator_consistent(
         assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
-def test_hundreds_of_interrupts_at_any_instruction_lose_and_double_nothing() -> None:
+@with_and_without_prefetch
+def test_hundreds_of_interrupts_at_any_instruction_lose_and_double_nothing(
+    flags: list[str],
+) -> None:
     """An alarm that raises, wherever the listing happens to be."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
-        found, resume_token, _ = finish(start("storm", endpoint))
+        found, resume_token, _ = finish(start("storm", endpoint, *flags))
     assert found == NAMES
     assert resume_token is None
 
 
-def test_after_a_fork_both_processes_go_on() -> None:
+@with_and_without_prefetch
+def test_after_a_fork_both_processes_go_on(flags: list[str]) -> None:
     """Each on connections of its own, so that neither reads the other's answers."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
-        found, resume_token, rest = finish(start("fork", endpoint))
+        found, resume_token, rest = finish(start("fork", endpoint, *flags))
         assert found + rest == NAMES
         assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
-def test_a_fork_beside_a_request_of_the_same_iterator_does_not_wait_for_it() -> None:
+@with_and_without_prefetch
+def test_a_fork_beside_a_request_of_the_same_iterator_does_not_wait_for_it(
+    flags: list[str],
+) -> None:
     """The thread that made the request is not in the child, and will never be done."""
     with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
-        process = start("fork_beside_a_request", endpoint)
+        process = start("fork_beside_a_request", endpoint, *flags)
         wait_for_requests(endpoint, 2)
         found, _, rest = finish(process)
     assert found + rest == NAMES
+
+
+def test_a_process_that_is_done_does_not_wait_for_a_page_ahead() -> None:
+    """A service that hangs keeps nobody from ending."""
+    with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
+        process = start("leave", endpoint, "prefetch")
+        wait_for_requests(endpoint, 2)
+        found, resume_token, _ = finish(process)
+        assert found == NAMES[:PAGE_SIZE]
+        assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
 @pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])

@@ -36,6 +36,13 @@ def listing(client: Any, **options: Any) -> JobExecutionPaginator:
     return IoTJobsClient(client).list_job_executions_for_job(JOB_ID, **options)
 
 
+@pytest.fixture(params=[False, True], ids=["", "prefetch"], autouse=True)
+def prefetch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds of listings holds with prefetch too."""
+    defaults: Any = IoTJobsClient.list_job_executions_for_job.__kwdefaults__
+    monkeypatch.setitem(defaults, "prefetch", request.param)
+
+
 def fleet_of(*names: str) -> list[JobExecutionSummary]:
     return [make_execution(name) for name in names]
 
@@ -64,6 +71,7 @@ class TestArguments:
             ({"page_size": "5"}, "page_size must be"),
             ({"page_size": None}, "page_size must be"),
             ({"page_size": 10**5000}, "page_size must be .*, not this int"),
+            ({"prefetch": 1}, "prefetch must be True or False, not 1"),
             ({"max_items": 0}, "max_items must be an int of at least 1, or None, not 0"),
             ({"max_items": -1}, "max_items must be"),
             ({"max_items": True}, "max_items must be"),
@@ -120,7 +128,7 @@ class TestArguments:
             (JobExecutionStatus("PAUSED"), ["PAUSED"]),
             (["TIMED_OUT", "FAILED", "FAILED"], ["FAILED", "TIMED_OUT"]),
             (
-                iter(["CANCELED", "SUCCEEDED", "IN_PROGRESS", "QUEUED"]),
+                {"CANCELED": 1, "SUCCEEDED": 2, "IN_PROGRESS": 3, "QUEUED": 4},
                 ["QUEUED", "IN_PROGRESS", "SUCCEEDED", "CANCELED"],
             ),
             (
@@ -132,13 +140,19 @@ class TestArguments:
                 },
                 ["IN_PROGRESS", "HELD", "PAUSED", "FAILED"],
             ),
-            (reversed(JobExecutionStatus), [status.value for status in JobExecutionStatus]),
+            (JobExecutionStatus, [status.value for status in JobExecutionStatus]),
         ],
     )
+    @pytest.mark.parametrize("as_iterator", [False, True], ids=["", "iterator"])
     def test_statuses_are_listed_one_after_another_in_lifecycle_order(
-        self, status: Any, asked: list[str | None]
+        self,
+        status: Any,
+        asked: list[str | None],
+        as_iterator: bool,  # noqa: FBT001
     ) -> None:
         """One status a request, each once; a moving execution is met again, not missed."""
+        if as_iterator and not isinstance(status, str | None):
+            status = iter(status)
         client = ScriptedClient(*[{}] * len(asked))
         assert list(listing(client, status=status)) == []
         assert [call.get("status") for call in client.calls] == asked
@@ -157,7 +171,7 @@ class TestLaziness:
     def test_a_page_is_requested_only_when_its_first_item_is_asked_for(self) -> None:
         """One request a page, no earlier than needed."""
         client = FleetClient(make_fleet(5))
-        executions = iter(listing(client, page_size=2))
+        executions = iter(listing(client, page_size=2, prefetch=False))
         calls = []
         for _ in range(5):
             next(executions)

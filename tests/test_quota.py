@@ -13,7 +13,7 @@ from support import JOB_ID, FleetClient, session
 from iotjobs_client import IoTJobsClient, JobExecutionSummary, ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
-FLEET = make_fleet(60)
+FLEET = make_fleet(36)
 
 
 def throttled(endpoint: LocalEndpoint, pages: int) -> int:
@@ -29,7 +29,7 @@ def test_a_listing_above_the_quota_is_throttled_and_exact(
     config = Config(retries={"mode": mode, "total_max_attempts": 2})
     found: list[JobExecutionSummary] = []
     with (
-        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=20) as endpoint,
+        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=15) as endpoint,
         IoTJobsClient(session=session(), endpoint_url=endpoint.url, config=config) as client,
     ):
         executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
@@ -46,9 +46,9 @@ def test_a_listing_above_the_quota_is_throttled_and_exact(
 def test_below_the_quota_nothing_is_throttled() -> None:
     """By requests spaced evenly, which leave room for a neighbour."""
     with (
-        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=50) as endpoint,
+        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=20) as endpoint,
         IoTJobsClient(
-            session=session(), endpoint_url=endpoint.url, requests_per_second=40
+            session=session(), endpoint_url=endpoint.url, requests_per_second=18
         ) as client,
     ):
         assert list(client.list_job_executions_for_job(JOB_ID, page_size=1)) == FLEET
@@ -72,7 +72,7 @@ def test_requests_are_spaced_over_threads_and_listings() -> None:
     began = monotonic()
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(list_all, range(4))) == [FLEET] * 4
-    assert len(starts) == 40
+    assert len(starts) == 24
     # A thread that is woken late starts late, but never early: the n-th of them has its turn
     # n intervals after the first.
     assert all(start >= began + n / 100 for n, start in enumerate(sorted(starts)))

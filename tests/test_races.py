@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 from support import JOB_ID, owning_client
-from test_storms import ALL, Weather, page_sizes
+from test_storms import ALL, Weather, options
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
@@ -51,17 +51,16 @@ class MovingStorm(Weather):
     @initialize(
         lives=st.lists(st.sampled_from(ALL), max_size=25),
         status=st.none() | st.just(set(ALL)) | st.sets(st.sampled_from(ALL), min_size=1),
-        page_size=page_sizes,
-        by_page=st.booleans(),
+        options=options,
     )
     def begin(
         self,
         lives: list[JobExecutionStatus],
         status: set[JobExecutionStatus] | None,
-        **options: Any,
+        options: dict[str, Any],
     ) -> None:
         fleet = [make_execution(f"thing-{n}", word) for n, word in enumerate(lives)]
-        self.begin_with(fleet, status, **options)
+        self.begin_with(fleet, status, options)
         # Those that have one of the listed statuses all the time.
         self.staying = {identity(e) for e in fleet if status is None or e.status in status}
 

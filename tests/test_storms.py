@@ -30,7 +30,9 @@ executions = st.builds(
 )
 fleets = st.lists(executions, max_size=25) | st.lists(executions, min_size=15, max_size=25)
 statuses = st.none() | st.sets(st.sampled_from(JobExecutionStatus), min_size=1)
-page_sizes = st.integers(1, 8)
+options = st.fixed_dictionaries(
+    {"page_size": st.integers(1, 8), "prefetch": st.booleans(), "by_page": st.booleans()}
+)
 ALL = list(JobExecutionStatus)
 FAULTS: dict[str, BaseException] = {
     "lost connection": EndpointConnectionError(endpoint_url="http://x"),
@@ -78,7 +80,7 @@ class Weather(RuleBasedStateMachine):
         self,
         fleet: list[JobExecutionSummary],
         status: set[JobExecutionStatus] | None,
-        **options: Any,
+        options: dict[str, Any],
     ) -> None:
         self.service = StormyService(fleet)
         self.client = IoTJobsClient(self.service)
@@ -114,16 +116,17 @@ class Weather(RuleBasedStateMachine):
 
     @precondition(lambda self: self.iterator.resume_token is not None)
     @rule(
-        page_size=page_sizes,
-        by_page=st.booleans(),
         max_items=st.none() | st.integers(1, 6),
         in_new_client=st.booleans(),
+        options=options,
     )
-    def resume(self, *, in_new_client: bool, **options: Any) -> None:
+    def resume(
+        self, *, in_new_client: bool, max_items: int | None, options: dict[str, Any]
+    ) -> None:
         """By the token, with other options, in the same client or another."""
         if in_new_client:
             self.client = IoTJobsClient(self.service)
-        self.resume_at(self.iterator.resume_token, **options)
+        self.resume_at(self.iterator.resume_token, max_items=max_items, **options)
 
     @invariant()
     def nothing_is_wrong_so_far(self) -> None:
@@ -163,7 +166,7 @@ def drain(iterator: Iterator[Any]) -> list[JobExecutionSummary]:
 class Storm(Weather):
     """A fleet that stays as it is."""
 
-    @initialize(fleet=fleets, status=statuses, page_size=page_sizes, by_page=st.booleans())
+    @initialize(fleet=fleets, status=statuses, options=options)
     def begin(self, **arguments: Any) -> None:
         self.begin_with(**arguments)
         fleet, status = arguments["fleet"], arguments["status"]

@@ -276,6 +276,7 @@ class IoTJobsClient:
         page_size: int = LARGEST_PAGE,
         max_items: int | None = None,
         resume_token: str | None = None,
+        prefetch: bool = False,
     ) -> JobExecutionPaginator:
         """List the executions of a job, with the API operation ``ListJobExecutionsForJob``.
 
@@ -297,6 +298,9 @@ class IoTJobsClient:
             max_items: Stop after so many executions, at least 1; ``None`` for all.
             resume_token: Go on where another listing of the same job and statuses stood:
                 the ``resume_token`` of its iterator, of a page or of an error.
+            prefetch: Request the next page in the background while you work on this one: at
+                most one, and none that would not be needed. Its error comes where it would have
+                come. A listing that is not finished has then asked for one page more.
 
         Returns:
             An iterable of :class:`JobExecutionSummary`; its ``pages()`` gives whole pages.
@@ -308,7 +312,7 @@ class IoTJobsClient:
         ``resume_token`` of the place.
         """
         return JobExecutionPaginator(
-            self._list_page, job_id, status, page_size, max_items, resume_token
+            self._list_page, job_id, status, page_size, max_items, resume_token, prefetch
         )
 
     def _list_page(self, arguments: Mapping[str, object]) -> JobExecutionPage:

@@ -63,6 +63,7 @@ class IoTJobsError(Exception):
         is_retryable: Whether the same request may well succeed if it is sent again unchanged.
     """
 
+    args: tuple[Any, ...]
     is_retryable: bool = False
 
     def __init__(

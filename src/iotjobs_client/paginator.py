@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from operator import length_hint
 from os import getpid
 from threading import RLock
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import attrs
 
+from iotjobs_client._ahead import CallAhead
 from iotjobs_client._resume import Position, from_token, to_token
 from iotjobs_client.exceptions import IoTJobsError, PaginationError, wrong_argument
 from iotjobs_client.models import JobExecutionPage, JobExecutionStatus, JobExecutionSummary
@@ -66,6 +69,12 @@ def _to_max_items(value: int | None) -> int | None:
     return value
 
 
+def _to_prefetch(value: bool) -> bool:  # noqa: FBT001
+    if type(value) is not bool:
+        raise wrong_argument("prefetch", "True or False", value)
+    return value
+
+
 @attrs.frozen(eq=False)
 class JobExecutionPaginator(Iterable[JobExecutionSummary]):
     """The executions of one job, requested page by page as they are needed.
@@ -81,6 +90,7 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary]):
         page_size: The most executions that one request asks for.
         max_items: The most executions that one iteration gives; ``None`` for all.
         resume_token: Where each iteration starts; ``None`` for the beginning.
+        prefetch: Whether the next page is requested while the caller works on one.
     """
 
     _list_page: Callable[[Mapping[str, object]], JobExecutionPage] = attrs.field(repr=False)
@@ -89,6 +99,7 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary]):
     page_size: int = attrs.field(converter=_to_page_size)
     max_items: int | None = attrs.field(converter=_to_max_items)
     resume_token: str | None = attrs.field(repr=False)
+    prefetch: bool = attrs.field(converter=_to_prefetch)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a resume token of another listing before anything is iterated."""
@@ -186,6 +197,8 @@ class _ListingIterator(Iterator[_T_co]):
         self._state: _PageState = _PageState.before(
             paginator._start(), paginator.max_items, _TokensSeen()
         )
+        # With the state that it follows.
+        self._ahead: tuple[_PageState, CallAhead[_PageState]] | None = None
 
     def __next__(self) -> _T_co:
         while True:
@@ -226,9 +239,11 @@ class _ListingIterator(Iterator[_T_co]):
                     # The next call asks for the page with the bad token once more.
                     self._state = state.before(position, state.remaining, state.seen, is_again=True)
                     raise PaginationError("the service gave a nextToken that it gave before")
-                following = self._request_page(position, state)
+                following = self._page_after(state, position)
                 if self._state is state:  # and no signal handler was faster
                     self._state = following
+                    if self._paginator.prefetch:
+                        self._request_ahead(following)
             except StopIteration as error:
                 # An exhausted mock, say. Let through, it would end the listing in silence.
                 raise RuntimeError("the client's method raised StopIteration") from error
@@ -238,6 +253,20 @@ class _ListingIterator(Iterator[_T_co]):
                 error.resume_token = self._token(position)
                 raise
             return True
+
+    def _page_after(self, state: _PageState, position: Position) -> _PageState:
+        if self._ahead is not None:
+            follows, ahead = self._ahead
+            if follows is state and ahead.is_there:
+                return ahead.take()
+        return self._request_page(position, state)
+
+    def _request_ahead(self, state: _PageState) -> None:
+        self._ahead = None
+        if state.after is not None and state.is_whole and state.remaining != 0:
+            with suppress(RuntimeError):  # of a process that cannot have another thread
+                call = partial(self._request_page, state.after, state)
+                self._ahead = (state, CallAhead(call))
 
     def _request_page(self, position: Position, last: _PageState) -> _PageState:
         paginator = self._paginator
