@@ -140,8 +140,19 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
-    """CPU and memory against raw boto3, side by side; some minutes."""
+    """This library next to others, side by side, written to docs/benchmarks.md; some minutes."""
+    session.install(".", *group("benchmark"))
+    others = []
+    for name, package in (("--aio", "aiobotocore"), ("--cli", "awscli")):
+        # Each in a folder of its own, for they need other versions of botocore.
+        folder = str(Path(session.create_tmp(), package))
+        session.install("--quiet", "--upgrade", "--target", folder, package)
+        others += [name, folder]
+    session.run("python", "benchmarks/compare.py", *others, *session.posargs)
+
+
+@nox.session
+def guard(session: nox.Session) -> None:
+    """That the lead over boto3 in CPU time is not lost; half a minute."""
     session.install(".")
-    session.run("python", "benchmarks/cpu.py", *session.posargs)
-    session.run("python", "benchmarks/imports.py")
-    session.run("python", "benchmarks/memory.py")
+    session.run("python", "benchmarks/guard.py")

@@ -128,7 +128,7 @@ def main() -> None:
     chance = random.Random(options.seed)
     faults = plan(options.executions // PAGE_SIZE, chance)
 
-    with served(options.executions, faults=faults) as url:
+    with served(options.executions, {"faults": faults}) as (url,):
         before = descriptors(), threading.active_count()
         start = time.monotonic()
         soak = Soak(url, chance)

@@ -39,6 +39,7 @@ version: str = __version__
 
 def listings(client: IoTJobsClient, statuses: Iterator[JobExecutionStatus]) -> None:
     paginator = client.list_job_executions_for_job("firmware-42")
+    assert_type(client.list_job_executions_for_job("x", prefetch=True).prefetch, bool)
     assert_type(paginator, JobExecutionPaginator)
     client.list_job_executions_for_job("firmware-42", status="FAILED")
     client.list_job_executions_for_job("firmware-42", status=JobExecutionStatus.FAILED)

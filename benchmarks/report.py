@@ -1,0 +1,216 @@
+"""What the benchmark found, as the page and the chart of the documentation."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+RAW, OURS = "boto3, paginator", "iotjobs_client, owned"
+PREFETCH, FLOOR = "iotjobs_client, prefetch", "http.client + json.loads"
+OURS_COLOUR, OTHERS_COLOUR, FLOOR_COLOUR = "#0072B2", "#999999", "#E69F00"  # told apart by all
+
+PAGE = """# Benchmarks
+
+How much a listing costs, next to other ways to make it. `python -m nox -s benchmark` measured
+this in {minutes:.1f} minutes and wrote this page. All list the same job of {size:,} executions in
+pages of 250 (a quarter of it where requests take time), in turn, from a service on loopback in
+another process. Machines differ and are noisy: trust the ratios, each the median of those within a
+round, with the smallest and the largest.
+
+Measured on {machine}; the local zone is UTC except where it says otherwise.
+
+## CPU
+
+| | CPU an execution | times cheaper than boto3's paginator | times the floor |
+| --- | --- | --- | --- |
+{cpu}
+
+```{{image}} benchmarks.svg
+:alt: CPU time an execution, and time a page as listings get longer
+:width: 100%
+```
+
+The floor is `http.client` with `json.loads`: no signature, no retries, no objects. Where the local
+zone has daylight saving, boto3 pays more for each time that it converts, since it asks whether
+daylight saving applied then.
+
+## Where the time of a page goes
+
+| | CPU of a page of 250, in ms |
+| --- | --- |
+{profile}
+
+The largest part is botocore's own work for a request: it resolves the endpoint, builds and signs
+the request, sends it through urllib3 and walks its handlers. That costs the same for a page of one
+execution, and without botocore's private parts it cannot be had cheaper. The JSON is parsed by
+CPython's own parser; the objects with their times cost about as much as that.
+
+## Elapsed time
+
+With boto3's paginator as 1; below 1 is faster.
+
+| | no latency | 20 ms a request | 100 ms a request |
+| --- | --- | --- | --- |
+{wall}
+
+With `prefetch=True` and a consumer that works 20 ms on each page, as long as the service takes, a
+listing takes **{slow_consumer}** of the time without.
+
+## Start
+
+| In a fresh process | Time |
+| --- | --- |
+{start}
+
+What boto3 loads and this operation does not need is `s3transfer` and boto3's resources. Who counts
+milliseconds of a cold start can lend `IoTJobsClient` a client of botocore's own session, the last
+row, and never import boto3.
+
+## Memory
+
+| | most that the process held |
+| --- | --- |
+{peak}
+
+A list of 100,000 executions takes {kept_ours:.0f} MiB; boto3's dictionaries of the same take
+{kept_raw:.0f} MiB, {kept_ratio:.1f} times as much.
+
+## Growth
+
+| Pages | Time a page |
+| --- | --- |
+{growth}
+
+On logarithmic scales this is a line with the slope {slope:.3f}, from ten pages on: time grows with
+the number of pages, and no faster.
+"""
+
+
+def median_and_spread(values: Sequence[float], digits: int = 1) -> str:
+    """Such as ``5.2 (4.9 to 5.8)``, or one figure of one round."""
+    median = f"{statistics.median(values):.{digits}f}"
+    if len(values) == 1:
+        return median
+    return f"{median} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def ratios(
+    above: Iterable[Mapping[str, float]], below: Iterable[Mapping[str, float]], what: str
+) -> list[float]:
+    """Those of each round."""
+    return [a[what] / b[what] for a, b in zip(above, below, strict=True)]
+
+
+def rows(table: Iterable[Sequence[str]]) -> str:
+    """The body of a Markdown table."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
+
+
+def exponent(growth: Mapping[int, float]) -> float:
+    """Of the power of the number of pages with which the time grows."""
+    points = [(math.log(n), math.log(n * each)) for n, each in growth.items() if n > 1]
+    return statistics.linear_regression(*zip(*points, strict=True)).slope
+
+
+def write_report(results: Mapping[str, Any], folder: Path) -> None:
+    """Write ``benchmarks.md`` and ``benchmarks.svg``."""
+    compared, size = results["compared"], results["size"]
+    quick = compared[0.0]
+    cost = {
+        name: statistics.median(one["cpu"] for one in found) / size * 1e6
+        for name, found in quick.items()
+    }
+    without, ahead = results["slow_consumer"][OURS], results["slow_consumer"][PREFETCH]
+    starts, kept = results["starts"], results["kept"]
+    attrs = starts.pop("import attrs")
+    above = [b - a for a, b in zip(attrs, starts.pop("import iotjobs_client"), strict=True)]
+    start = [
+        (
+            "`import iotjobs_client`, above `import attrs`",
+            f"{statistics.median(above) * 1000:.1f} ms",
+        )
+    ]
+    for name, found in starts.items():
+        against = [a / b for a, b in zip(found, starts[RAW], strict=True)]
+        milliseconds = statistics.median(found) * 1000
+        start.append(
+            (
+                f"first execution: {name}",
+                f"{milliseconds:.0f} ms, {median_and_spread(against, 2)} of boto3's",
+            )
+        )
+    page = PAGE.format(
+        minutes=results["minutes"],
+        size=size,
+        machine=results["machine"],
+        cpu=rows(
+            (
+                name,
+                f"{cost[name]:.1f} µs",
+                f"{median_and_spread(ratios(quick[RAW], found, 'cpu'))}",
+                f"{median_and_spread(ratios(found, quick[FLOOR], 'cpu'))}",
+            )
+            for name, found in quick.items()
+        ),
+        profile=rows((name, f"{spent:.2f}") for name, spent in results["profile"].items()),
+        wall=rows(
+            (
+                name,
+                *(
+                    median_and_spread(ratios(found[name], found[RAW], "wall"), 2)
+                    for found in compared.values()
+                ),
+            )
+            for name in quick
+        ),
+        slow_consumer=median_and_spread(ratios(ahead, without, "wall"), 2),
+        start=rows(start),
+        peak=rows(
+            (name, f"{max(one['peak'] for one in found) / 2**20:.0f} MiB")
+            for name, found in quick.items()
+        ),
+        kept_ours=kept[OURS] / 2**20,
+        kept_raw=kept[RAW] / 2**20,
+        kept_ratio=kept[RAW] / kept[OURS],
+        growth=rows((f"{n:,}", f"{each * 1000:.2f} ms") for n, each in results["growth"].items()),
+        slope=exponent(results["growth"]),
+    )
+    (folder / "benchmarks.md").write_text(page)
+    draw(cost, results["growth"], folder / "benchmarks.svg")
+
+
+def draw(cost: Mapping[str, float], growth: Mapping[int, float], file: Path) -> None:
+    """The costs as bars, and the growth as a line."""
+    mpl.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "iotjobs-client", "font.size": 10})
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    bars, line = figure.subplots(1, 2, gridspec_kw={"width_ratios": [3, 2]})
+    names = sorted(cost, key=lambda name: cost[name])
+    colours = [
+        OURS_COLOUR
+        if name.startswith("iotjobs")
+        else FLOOR_COLOUR
+        if name == FLOOR
+        else OTHERS_COLOUR
+        for name in names
+    ]
+    drawn = bars.barh(names, [cost[name] for name in names], color=colours)
+    bars.bar_label(drawn, fmt="%.1f", padding=3)
+    bars.invert_yaxis()
+    bars.margins(x=0.12)
+    bars.set_title("CPU time an execution")
+    bars.set_xlabel("µs (less is better)")
+    line.plot(list(growth), [each * 1000 for each in growth.values()], "o-", color=OURS_COLOUR)
+    line.set_xscale("log")
+    line.set_ylim(bottom=0)
+    line.set_title("Elapsed time a page")
+    line.set_xlabel("pages")
+    line.set_ylabel("ms a page")
+    for axes in (bars, line):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, metadata={"Date": None})
