@@ -5,6 +5,7 @@ from __future__ import annotations
 from _thread import start_new_thread
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from os import getpid
 from threading import Lock
 from typing import Generic, TypeVar, cast
@@ -26,7 +27,7 @@ class CallAhead(Generic[_T]):
         self._pid = getpid()
         self._under_way = Lock()
         self._under_way.acquire()
-        start_new_thread(copy_context().run, (self._run, call))
+        start_new_thread(partial(copy_context().run, self._run, call), ())
 
     def _run(self, call: Callable[[], _T]) -> None:
         try:
