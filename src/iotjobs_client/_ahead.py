@@ -5,7 +5,6 @@ from __future__ import annotations
 from _thread import start_new_thread
 from collections.abc import Callable
 from contextvars import copy_context
-from functools import partial
 from os import getpid
 from threading import Lock
 from typing import Generic, TypeVar, cast
@@ -27,7 +26,8 @@ class CallAhead(Generic[_T]):
         self._pid = getpid()
         self._under_way = Lock()
         self._under_way.acquire()
-        start_new_thread(partial(copy_context().run, self._run, call), ())
+        context = copy_context()
+        start_new_thread(lambda: context.run(self._run, call), ())
 
     def _run(self, call: Callable[[], _T]) -> None:
         try:
