@@ -68,11 +68,15 @@ class FleetClient:
         self.calls: list[dict[str, Any]] = []
         self.errors: dict[int, BaseException] = {}
 
+    def start_of(self, arguments: dict[str, Any]) -> int:
+        """The position in the token; behind a colon it may hold anything more."""
+        return int(arguments.get("nextToken", "0").partition(":")[0])
+
     def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
         self.calls.append(arguments)
         if len(self.calls) in self.errors:
             raise self.errors[len(self.calls)]
-        start = int(arguments.get("nextToken", "0"))
+        start = self.start_of(arguments)
         wanted = [
             position
             for position in range(start, len(self.fleet))

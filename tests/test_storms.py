@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support import JOB_ID, to_page
+from support import JOB_ID, FleetClient, to_page
 
 from iotjobs_client import (
     IoTJobsClient,
@@ -42,35 +42,25 @@ FAULTS: dict[str, BaseException] = {
 }
 
 
-class StormyService:
-    """Pages, tokens and the status filter as the service has them; and faults, as they are set."""
+class StormyService(FleetClient):
+    """One with which everything goes wrong that can, as it is set."""
 
     def __init__(self, fleet: list[JobExecutionSummary]) -> None:
-        self.fleet = fleet
+        super().__init__(fleet)
         self.faults: list[str] = []
-        self.calls = 0
 
-    def list_job_executions_for_job(self, **arguments: Any) -> object:
-        self.calls += 1
+    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
         fault = self.faults.pop(0) if self.faults else None
         if fault in FAULTS:
             raise FAULTS[fault]
         if fault == "malformed":
             return {"executionSummaries": [{"thingArn": "x"}]}
-        token = arguments.get("nextToken")
-        start = 0 if token is None else int(token.partition(":")[0])
+        page = super().list_job_executions_for_job(**arguments)
         if fault == "empty":
-            return to_page([], f"{start}:{self.calls}")
-        wanted = [
-            position
-            for position in range(start, len(self.fleet))
-            if arguments.get("status") in (None, self.fleet[position].status)
-        ]
-        size = arguments["maxResults"]
-        page = [self.fleet[position] for position in wanted[:size]]
-        if fault == "repeat" and token is not None:
-            return to_page(page, token)
-        return to_page(page, f"{wanted[size]}:" if len(wanted) > size else None)
+            return to_page([], f"{self.start_of(arguments)}:{len(self.calls)}")
+        if fault == "repeat" and "nextToken" in arguments:
+            page["nextToken"] = arguments["nextToken"]
+        return page
 
 
 class Weather(RuleBasedStateMachine):
