@@ -84,10 +84,13 @@ def audit(session: nox.Session) -> None:
 def licenses(session: nox.Session) -> None:
     """That what the package needs may be used as freely as itself."""
     session.install(".", "pip-licenses")
-    allowed = ("Apache", "BSD", "MIT", "PSF", "Python Software Foundation")
-    session.run(
-        "pip-licenses", "--from=mixed", "--partial-match", f"--allow-only={';'.join(allowed)}"
+    allowed = (
+        *("Apache-2.0", "Apache License 2.0", "Apache Software License"),
+        *("BSD License", "BSD-2-Clause", "BSD-3-Clause"),
+        *("MIT", "MIT License"),
+        *("PSF-2.0", "Python Software Foundation License"),
     )
+    session.run("pip-licenses", "--from=mixed", f"--allow-only={';'.join(allowed)}")
 
 
 @nox.session

@@ -88,6 +88,8 @@ def run(scenario: Scenario, fleet: list[JobExecutionSummary]) -> str:
     if found != [execution.thing_name for execution in fleet]:
         raise SystemExit(f"{scenario}: the listing is not exact")
     pages = -(-len(fleet) // PAGE_SIZE)
+    if own_rate is not None and ours > pages:
+        raise SystemExit(f"{scenario}: {ours - pages} requests were throttled")
     rate = (
         "as it comes"
         if scenario.requests_per_second is None

@@ -261,6 +261,25 @@ class TestOwned:
             _ = client.boto3_client
         built.close.assert_called_once_with()
 
+    def test_using_it_while_it_is_built_leaves_one_client_open(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a signal handler does; the other one is closed again."""
+        client = IoTJobsClient(region_name="eu-west-1")
+        built: list[MagicMock] = []
+
+        def build(*_: Any, **__: Any) -> Any:
+            mine = MagicMock()
+            built.append(mine)
+            if len(built) == 1:
+                assert client.boto3_client is built[1]
+            return mine
+
+        monkeypatch.setattr(boto3.Session, "client", build)
+        assert client.boto3_client is built[1]
+        built[0].close.assert_called_once_with()
+        built[1].close.assert_not_called()
+
     def test_closing_before_the_first_request_builds_nothing(self) -> None:
         """There is nothing to close yet."""
         client = IoTJobsClient()

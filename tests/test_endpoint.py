@@ -287,7 +287,7 @@ class TestLocalEndpoint:
 
     def test_an_answer_can_be_sent_as_it_stands(self) -> None:
         """Body, status and headers, over those that are always there."""
-        headers = {"Content-Type": "text/html", "X-Cache": "stale"}
+        headers = {"content-type": "text/html", "X-Cache": "stale"}
         raw = RawAnswer(203, b'"an answer"', headers)
         with LocalEndpoint({JOB_ID: []}, faults={1: raw}) as endpoint:
             status, found, body = ask(endpoint, f"/jobs/{JOB_ID}/things")

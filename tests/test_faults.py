@@ -244,12 +244,24 @@ def last_page(**members: object) -> bytes:
     ids=str,
 )
 def test_what_is_odd_but_whole_is_no_fault(faults: dict[int, Fault]) -> None:
-    """Slow or zipped, of another type, empty pages, with or without a member for no token."""
+    """Slow, of another type, empty pages, with or without a member for no token."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint,
         owning_client(endpoint.url) as client,
     ):
         assert list(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE)) == FLEET
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"executionSummaries": []}'])
+def test_an_answer_without_a_token_is_the_end(body: bytes) -> None:
+    """The reference requires no member, so nothing tells it from a last page."""
+    with (
+        LocalEndpoint({JOB_ID: FLEET}, faults={3: RawAnswer(200, body)}) as endpoint,
+        owning_client(endpoint.url) as client,
+    ):
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
+        assert list(executions) == FLEET[: 2 * PAGE_SIZE]
+        assert executions.resume_token is None
 
 
 def test_a_repeated_token_is_told_before_its_page(elsewhere: ListRest) -> None:

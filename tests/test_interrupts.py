@@ -14,9 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from support import JOB_ID, FleetClient, list_rest, owning_client
 
-from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
+from iotjobs_client import (
+    IoTJobsClient,
+    JobExecutionIterator,
+    JobExecutionSummary,
+    TransportError,
+)
 from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
@@ -51,17 +57,23 @@ def wait_for_requests(endpoint: LocalEndpoint, number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
-@pytest.mark.parametrize("moment", ["in a request", "in a page"])
+@pytest.mark.parametrize("moment", ["in a request", "in a page", "in empty pages"])
 @with_and_without_prefetch
 def test_a_signal_that_raises_leaves_the_iterator_consistent(
     number: signal.Signals, moment: str, flags: list[str]
 ) -> None:
     """Ctrl-C or SIGTERM: the same iterator goes on exactly, and so does its token elsewhere."""
-    faults: dict[int, Fault] = {3: "hang"} if moment == "in a request" else {}
+    faults: dict[int, Fault] = {}
+    if moment == "in a request":
+        faults[3] = "hang"
+    elif moment == "in empty pages":
+        faults |= dict.fromkeys(range(3, 503), "empty")
     with LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint:
         process = start("wait_for_signal", endpoint, *flags)
         if moment == "in a request":
             wait_for_requests(endpoint, 3)
+        elif moment == "in empty pages":
+            wait_for_requests(endpoint, 30)
         else:
             assert process.stdout is not None
             while process.stdout.readline() != "9\n":
@@ -115,6 +127,14 @@ def test_a_process_that_is_done_does_not_wait_for_a_page_ahead() -> None:
         assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
+def test_a_client_that_is_older_than_the_fork_can_be_borrowed_after_it() -> None:
+    """Its connections are the parent's all the same."""
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
+        found, resume_token, rest = finish(start("fork_and_borrow", endpoint))
+        assert found + rest == NAMES
+        assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
+
+
 @pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
 def test_a_forked_process_drops_the_connections_that_it_inherits(
     monkeypatch: pytest.MonkeyPatch,
@@ -161,6 +181,29 @@ def test_next_within_next_gives_each_execution_once() -> None:
     without = list(executions)
     assert len(within) == 2
     assert [e for e in FLEET if e not in within] == without
+
+
+def test_an_error_after_next_within_next_says_where_the_iterator_is() -> None:
+    """Behind what the handler took."""
+    service = FleetClient(FLEET)
+    within: list[JobExecutionSummary] = []
+    executions: JobExecutionIterator
+
+    class Reentrant:
+        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+            if not service.calls:
+                service.calls.append({})
+                within.append(next(executions))
+                raise EndpointConnectionError(endpoint_url="x")
+            return service.list_job_executions_for_job(**arguments)
+
+    listing = IoTJobsClient(Reentrant()).list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE)
+    executions = iter(listing)
+    with pytest.raises(TransportError) as caught:
+        next(executions)
+    assert within == FLEET[:1]
+    assert caught.value.resume_token == executions.resume_token
+    assert list(executions) == FLEET[1:]
 
 
 @pytest.mark.parametrize("taken", [0, 1, PAGE_SIZE, PAGE_SIZE + 1, len(FLEET) - 1])

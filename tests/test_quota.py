@@ -56,7 +56,7 @@ def test_below_the_quota_nothing_is_throttled() -> None:
 
 
 def test_requests_are_spaced_over_threads_and_listings() -> None:
-    """No two of the client's requests start closer than the rate allows."""
+    """The n-th of the client's requests starts n intervals after the first, or later."""
     starts: list[float] = []
 
     class Clocked(FleetClient):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import boto3
 import pytest
@@ -22,6 +22,7 @@ from support import JOB_ID, ScriptedClient, boto3_client, owning_client, to_item
 
 from iotjobs_client import (
     AccessDeniedError,
+    ConfigurationError,
     InvalidArgumentError,
     IoTJobsClient,
     IoTJobsError,
@@ -54,6 +55,10 @@ e3b0c442'
     "x-amz-security-token={X-Amz-Security-Token}&X-Amz-Signature={signature}",
     "nextToken {token} is not valid",
     "{path}",
+    '{{"X-Amz-Security-Token": "{X-Amz-Security-Token}", "cursor": "{quoted}"}}',
+    "X-Amz-Security-Token: '{X-Amz-Security-Token}'",
+    "x" * 985 + " {token}",  # where a body that is no JSON is cut
+    "x" * 9_985 + " {token}",  # where a message is
 )
 
 
@@ -90,8 +95,14 @@ class Echo:
             return 200, json.dumps(page).encode()
         signature = headers["Authorization"].rpartition("Signature=")[2]
         message = next(self.messages).format(
-            path=path, token=NEXT_TOKEN, signature=signature, **headers
+            path=path,
+            token=NEXT_TOKEN,
+            quoted=quote(NEXT_TOKEN, safe=""),
+            signature=signature,
+            **headers,
         )
+        if message.startswith("xxx") and len(message) < 2_000:
+            return 403, message.encode()
         body = {"message": message, "code": "InvalidSignatureException"}
         return 403, json.dumps(body).encode()
 
@@ -118,12 +129,17 @@ def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFix
     errors: list[IoTJobsError] = []
     next(executions)
     page = next(pages)
-    for _ in range(5):
+    for _ in MESSAGES:
         with pytest.raises(IoTJobsError) as caught:
             next(executions)
         errors.append(caught.value)
     assert {type(error) for error in errors} == {AccessDeniedError}
     assert "The Canonical String" in str(errors[0])
+    with LocalEndpoint({JOB_ID: []}, faults=dict.fromkeys(range(1, 101), "empty")) as endpoint:
+        with IoTJobsClient(boto3_client(endpoint.url)) as other:  # which makes it log
+            assert list(other.list_job_executions_for_job(JOB_ID)) == []
+            other.boto3_client.close()
+        logged = {request.next_token for request in endpoint.requests if request.next_token}
     with pytest.raises(IoTJobsError) as caught:  # the server has nothing more to say
         next(pages)
     errors.append(caught.value)
@@ -137,10 +153,11 @@ def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFix
     pickled = [pickle.dumps(thing) for thing in (resumed.resume_token, *errors)]
     texts += [data.decode("latin-1") for data in pickled]
     ours = [record for record in caplog.records if record.name.startswith("iotjobs_client")]
+    assert ours
     texts += [f"{record.getMessage()} {vars(record)}" for record in ours]
     secrets = {ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, NEXT_TOKEN, quote(NEXT_TOKEN, safe="")}
     for text in texts:
-        for secret in secrets | echo.told:
+        for secret in secrets | echo.told | logged:
             assert secret not in text
             assert secret[:12] not in text
 
@@ -158,16 +175,32 @@ def test_a_password_in_an_endpoint_url_is_not_told() -> None:
     with pytest.raises(TransportError) as caught:
         list(client.list_job_executions_for_job(JOB_ID))
     assert "hunter2" not in f"{caught.value} {caught.value!r}"
-    with pytest.raises(InvalidArgumentError) as refused:
-        IoTJobsClient(endpoint_url="ftp://me:hunter2@example.com")
-    assert "hunter2" not in str(refused.value)
+    for url in (
+        "ftp://me:hunter2@example.com",
+        "ftp://me:hun@ter2@example.com",
+        f"ftp://{'m' * 40}:hunter2{'x' * 60}@example.com",
+    ):
+        with pytest.raises(InvalidArgumentError) as refused:
+            IoTJobsClient(endpoint_url=url)
+        assert "hunt" not in str(refused.value)
+        assert "ter2" not in str(refused.value)
+
+
+def test_a_password_in_an_endpoint_of_the_environment_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where botocore refuses it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", "http://me:hunter2@exa mple")
+    with pytest.raises(ConfigurationError) as caught:
+        _ = IoTJobsClient(region_name="eu-west-1").boto3_client
+    assert "hunter2" not in f"{caught.value!r}"
 
 
 def test_short_tokens_do_not_black_out_messages() -> None:
-    """A stub's token "1" is no secret, and any text may hold it."""
+    """A stub's token is no secret, and any text may hold it."""
     script = [
-        {"executionSummaries": [], "nextToken": "1"},
-        {"executionSummaries": "1 of them"},
+        {"executionSummaries": [], "nextToken": "list"},
+        {"executionSummaries": "no list"},
     ]
     with pytest.raises(MalformedResponseError, match="is not a list but a str"):
         list(IoTJobsClient(ScriptedClient(*script)).list_job_executions_for_job(JOB_ID))
@@ -259,15 +292,16 @@ class TestLargeAnswers:
             (RawAnswer(400, b'{"message": "%b"}' % (b"x" * LARGE)), "failed with .*xxx…"),
             (RawAnswer(400, b"x" * LARGE), "failed with .*xxx"),
             (RawAnswer(400, b"://" * (LARGE // 3)), "failed with .*://"),
+            (RawAnswer(400, b"\x00" * LARGE), r"failed with .*x00"),
         ],
-        ids=["no-json", "nested", "message", "no-json-error", "urls"],
+        ids=["no-json", "nested", "message", "no-json-error", "urls", "unprintable"],
     )
     def test_anything_else_is_refused_in_few_words(self, answer: RawAnswer, expected: str) -> None:
         """The error does not keep what it was about."""
         with pytest.raises(IoTJobsError) as caught:
             self.list_once(answer)
         assert re.search(expected, str(caught.value))
-        assert len(str(caught.value)) < 2_500
+        assert len(str(caught.value)) < 2_100
         assert len(pickle.dumps(caught.value)) < 50_000
 
 
@@ -277,12 +311,14 @@ json_values = st.recursive(
 )
 
 
+@example(content=b'[1, "firmware-42", [], 0, "\\ud800", 500]\n', status=None)
+@example(content=b'["1", "firmware-42", [], 0, null, 500]\n', status=None)
 @example(content=b'[1, "firmware-42", ["FAILED"], 1, null, 500]\n', status="FAILED")
 @given(
     content=st.binary()
     | json_values.map(lambda value: json.dumps(value).encode())
     | st.tuples(
-        st.sampled_from([1, 2, "1", None]),
+        st.sampled_from([1, 2, "1", None, 1.5]),
         st.sampled_from([JOB_ID, "x", 7]),
         st.sampled_from([[], ["FAILED"], None, "FAILED", [[]]]),
         st.integers(-3, 3) | st.text(),
@@ -295,12 +331,13 @@ def test_no_forged_resume_token_does_more_than_start_elsewhere(
     content: bytes, status: str | None
 ) -> None:
     """It is not signed, so anybody can make one: it is refused, or leads to some page."""
-    client = IoTJobsClient(ScriptedClient({}))
+    service = ScriptedClient({})
     try:
-        listing = client.list_job_executions_for_job(
+        listing = IoTJobsClient(service).list_job_executions_for_job(
             JOB_ID, status=status, resume_token=_pack(content)
         )
     except InvalidArgumentError as error:
         assert str(error).startswith("resume_token must be")
     else:
         assert list(listing) == []
+        urlencode(service.calls[0])

@@ -22,8 +22,10 @@ from iotjobs_client._version import __version__
 from iotjobs_client.exceptions import (
     OPERATION,
     MalformedResponseError,
+    is_encodable,
     is_object,
     request_id_of,
+    without_secrets,
     wrong_argument,
 )
 from iotjobs_client.models import (
@@ -115,8 +117,11 @@ def _read_body(
         if status < _FIRST_ERROR:
             # botocore itself would take it for an empty last page, and the listing would end.
             raise MalformedResponseError(
-                f"{error}; {len(body):,} bytes of {headers.get('content-type', 'no content type')}",
-                request_id=headers.get("x-amzn-requestid"),
+                without_secrets(
+                    f"{error}; {len(body):,} bytes of "
+                    f"{headers.get('content-type', 'no content type')}"
+                ),
+                request_id=request_id_of({"RequestId": headers.get("x-amzn-requestid")}),
             ) from None
         if not body.strip():
             return  # botocore has a message for that
@@ -185,7 +190,7 @@ def decode(response: object) -> JobExecutionPage:
                 f"{name} is not a {kinds[0].__name__} but a {type(value).__name__}",
                 request_id=request_id,
             )
-    if next_token and not _is_encodable(next_token):
+    if next_token and not is_encodable(next_token):
         raise MalformedResponseError(
             "nextToken is not text that could be sent back", request_id=request_id
         )
@@ -203,14 +208,6 @@ def decode(response: object) -> JobExecutionPage:
             f"executionSummaries[{len(executions)}]: {wrong}", request_id=request_id
         ) from None
     return JobExecutionPage(tuple(executions), next_token or None, None, request_id)
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _to_summary(item: Any) -> JobExecutionSummary:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from iotjobs_client.exceptions import InvalidArgumentError
+from iotjobs_client.exceptions import InvalidArgumentError, is_encodable
 from iotjobs_client.models import JobExecutionSummary
 
 _VERSION = 1
@@ -115,8 +115,8 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
                 f"resume_token must be of format {_VERSION}, not {version}: "
                 "another version of iotjobs-client made it"
             )
-        case [_, str(of_job_id), [*of_statuses], int(index), next_token, int(reach)] if isinstance(
-            next_token, str | None
+        case [int(), str(of_job_id), [*of_statuses], int(index), next_token, int(reach)] if (
+            next_token is None or (isinstance(next_token, str) and is_encodable(next_token))
         ) and 0 <= index < max(len(of_statuses), 1):
             pass
         case _:

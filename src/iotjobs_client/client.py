@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _LOWEST_RATE = 0.001
+_IMPORTED_BY = getpid()
 
 
 class SupportsListJobExecutionsForJob(Protocol):
@@ -117,7 +118,8 @@ class IoTJobsClient:
         config: botocore's :class:`~botocore.config.Config`: timeouts, retries, proxies.
         requests_per_second: Space this client's requests so evenly that no more than this start
             in a second, over all its threads and listings, and others find room under the
-            account's quota. botocore's retries come on top. ``None`` for no limit.
+            account's quota. botocore's retries come on top, and each process has a rate of its
+            own. ``None`` for no limit.
 
     Raises:
         InvalidArgumentError: An option is wrong, or does not go with another.
@@ -149,7 +151,8 @@ class IoTJobsClient:
         self._check_options(client)
         self._interval = 0.0 if requests_per_second is None else 1 / requests_per_second
         self._next_request_at = 0.0
-        self._pid = getpid()
+        # Whose connections the boto3 client may hold: a borrowed one can be older than a fork.
+        self._pid = _IMPORTED_BY
         # By process: a fork copies a lock that another thread holds, and nobody would release it.
         self._locks: dict[int, RLock] = {}
         self._is_closed = False
@@ -240,7 +243,10 @@ class IoTJobsClient:
                 if self._is_closed:
                     client.close()
                     raise ConfigurationError("this IoTJobsClient was closed")
-                self._client = client
+                if self._client is None:
+                    self._client = client
+                else:  # a signal handler was faster
+                    client.close()
             if self._pid != getpid():
                 # Two processes on one connection would read each other's answers.
                 _decode.drop_connections(self._client)
@@ -264,7 +270,7 @@ class IoTJobsClient:
                 session: Any = given_session or boto3.Session(profile_name=profile_name)
                 client = session.client("iot", **options)
         except ValueError as error:  # botocore's word for an endpoint_url that is none
-            raise ConfigurationError(str(error)) from error
+            raise ConfigurationError(without_secrets(str(error))) from error
         _decode.install(client)
         return client
 
@@ -284,7 +290,7 @@ class IoTJobsClient:
 
         The service filters by one status a request. Several are therefore listed one after the
         other in the order of an execution's life: QUEUED, IN_PROGRESS, then the rest. An
-        execution that moves forward meanwhile may come twice, the later state last; it is not
+        execution that moves forward meanwhile may come again in its later status; it is not
         missed.
 
         Args:
@@ -324,6 +330,7 @@ class IoTJobsClient:
     def _wait_for_turn(self) -> None:
         if not self._interval:
             return
+        _ = self.boto3_client  # built now: that takes a while, and the turn would be over
         with self._lock:
             now = monotonic()
             mine = max(now, self._next_request_at)

@@ -40,12 +40,9 @@ _SHORTEST_SECRET = 8
 # the headers that were signed, with the session token.
 _SECRETS = re.compile(
     r"""(?ix)
-    (?<=://)[^/@\s]+(?=@)
-    | (?<=/things\?)[^\s"']+
-    | (?<=nextToken=)[^\s&"',]+
-    | (?<=x-amz-security-token[:=])\s*[^\s&"',]+
-    | (?<=credential=)[^\s&"',]+
-    | (?<=signature=)[^\s&"',]+
+    (://) [^/\s]+ (?=@)
+    | (/things\?) [^\s"']+
+    | ((?:nextToken|x-amz-security-token|credential|signature) ["']? \s* [:=] \s* ["']?) [^\s&"',]+
     """
 )
 _short = reprlib.Repr()
@@ -82,10 +79,16 @@ class IoTJobsError(Exception):
         """Take ``secret``, which the service may have repeated, out of every text."""
         if len(secret) < _SHORTEST_SECRET:
             return  # it might be any word
-        self.args = tuple(str(text).replace(secret, "…") for text in self.args)
+        from urllib.parse import quote
+
+        # As it is or as in a URL, and also where a long text was cut within it.
+        start = secret[:_SHORTEST_SECRET]
+        forms = secret, quote(secret, safe=""), start, quote(start, safe="")
+        secrets = re.compile("|".join(rf"{re.escape(form)}[^\s&\"',]*" for form in forms))
+        self.args = tuple(secrets.sub("…", str(text)) for text in self.args)
         for name, value in vars(self).items():
             if isinstance(value, str):
-                setattr(self, name, value.replace(secret, "…"))
+                setattr(self, name, secrets.sub("…", value))
 
     def _describe(self) -> str:
         return str(self.args[0])
@@ -403,7 +406,7 @@ def _from_answer(response: object) -> ServiceError:
     # A stub may leave out or misshape any part of it.
     error = _member(response, "Error", dict)
     metadata = _member(response, "ResponseMetadata", dict)
-    code = _member(error, "Code", str) or None
+    code = without_secrets(_member(error, "Code", str) or "") or None
     if code is not None:  # "namespace#Code:url", which not every botocore takes apart
         code = code.rpartition("#")[2].partition(":")[0]
     status = _member(metadata, "HTTPStatusCode", int)
@@ -426,7 +429,7 @@ def request_id_of(metadata: object) -> str | None:
     request_id: str | None = _member(metadata, "RequestId", str)
     if request_id is None:  # botocore passes over it in a 5xx without a body
         request_id = _member(_member(metadata, "HTTPHeaders", dict), "x-amzn-requestid", str)
-    return request_id
+    return None if request_id is None else without_secrets(request_id)
 
 
 def _member(container: object, name: str, kind: type) -> Any:
@@ -439,10 +442,21 @@ def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping)
 
 
+def is_encodable(text: str) -> bool:
+    """Whether ``text`` can be sent: JSON can hold halves of characters, which cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
     """The error for the argument ``name``: what it must be, and what it is."""
+    if isinstance(value, str):
+        value = without_secrets(value)
     try:
-        text = one_line(without_secrets(_short.repr(value)))
+        text = one_line(_short.repr(value))
     except ValueError:  # from an int that is longer than Python prints
         text = f"this {type(value).__name__}"
     return InvalidArgumentError(f"{name} must be {rule}, not {text}")
@@ -453,7 +467,7 @@ def without_secrets(text: str) -> str:
 
     Cut where it is absurdly long, for it takes time to go through.
     """
-    return _SECRETS.sub("…", text[:_LONGEST_TEXT])
+    return _SECRETS.sub(r"\1\2\3…", text[:_LONGEST_TEXT])
 
 
 def one_line(text: str) -> str:
@@ -462,9 +476,8 @@ def one_line(text: str) -> str:
     What the service sends ends in logs and on terminals: it must not be able to forge a line
     or to steer one.
     """
-    if len(text) > _LONGEST_LINE:
-        text = text[:_LONGEST_LINE] + "…"
-    return "".join(
+    line = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in " ".join(text.split())
+        for character in " ".join(text[:_LONGEST_TEXT].split())
     )
+    return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…"

@@ -250,7 +250,7 @@ class _ListingIterator(Iterator[_T_co]):
             except IoTJobsError as error:
                 error._hide(position.next_token or "")
                 error.job_id = self._paginator.job_id
-                error.resume_token = self._token(position)
+                error.resume_token = self.resume_token
                 raise
             return True
 

@@ -357,13 +357,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _to_head(answer: RawAnswer) -> bytes:
-    headers = {
+    usual = {
         "Date": formatdate(usegmt=True),
         "Content-Type": "application/json",
         "Content-Length": str(len(answer.body)),
         "x-amzn-RequestId": str(uuid4()),
-        **answer.headers,
     }
+    given = {name.lower() for name in answer.headers}
+    headers = {name: value for name, value in usual.items() if name.lower() not in given}
+    headers.update(answer.headers)
     phrase = responses.get(answer.status, "Unknown")
     lines = [f"HTTP/1.1 {answer.status} {phrase}"]
     lines += (f"{name}: {value}" for name, value in headers.items())
