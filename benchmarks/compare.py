@@ -150,17 +150,19 @@ def starts(url: str, rounds: int) -> dict[str, list[float]]:
     return found
 
 
-def growth(worker: Worker) -> dict[int, float]:
-    """Seconds a page of listings from one page to thousands."""
-    with served({str(pages): pages * PAGE_SIZE for pages in PAGES}, {}) as (url,):
+def growth() -> dict[int, Measured]:
+    """Seconds a page of listings from one page to thousands, and by how much memory grows."""
+    sizes = {str(pages): pages * PAGE_SIZE for pages in PAGES}
+    found = {}
+    with served(sizes, {}) as (url,), Worker(OURS) as worker:
         worker.list_once(url, "10")
-        return {
-            pages: statistics.median(
-                worker.list_once(url, str(pages))["wall"] / pages
-                for _ in range(max(1, 300 // pages))
-            )
-            for pages in PAGES
-        }
+        for pages in PAGES:
+            listed = [worker.list_once(url, str(pages)) for _ in range(max(1, 300 // pages))]
+            found[pages] = {
+                "wall": statistics.median(one["wall"] / pages for one in listed),
+                "grown": max(one["grown"] for one in listed),
+            }
+    return found
 
 
 def kept(url: str) -> dict[str, float]:
@@ -169,7 +171,7 @@ def kept(url: str) -> dict[str, float]:
     for name in (RAW, OURS):
         with Worker(name) as worker:
             worker.list_once(url, JOB)
-            found[name] = worker.list_once(url, LARGE, keep=True)["grown"]
+            found[name] = worker.list_once(url, LARGE, keep=True)["kept"]
     return found
 
 
@@ -214,7 +216,7 @@ def main() -> None:
             "slow_consumer": slow_consumer,
             "starts": starts(urls[0], 9),
             "kept": kept(urls[0]),
-            "growth": growth(workers[OURS]),
+            "growth": growth(),
             "profile": profile(urls[0], JOB),
         }
     results["minutes"] = (time.monotonic() - began) / 60

@@ -195,7 +195,8 @@ def list_once(name: str, url: str, job_id: str, pause: float, *, keep: bool) -> 
         "cpu": time.process_time() - cpu_start,
         "wall": time.perf_counter() - start,
         "first": first,
-        "grown": memory("VmRSS") - before,
+        "kept": memory("VmRSS") - before,
+        "grown": memory("VmHWM") - before,
         "peak": memory("VmHWM"),
     }
 
