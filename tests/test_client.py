@@ -6,6 +6,7 @@ import os
 import pickle
 import threading
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
@@ -21,10 +22,12 @@ from iotjobs_client import (
     InvalidArgumentError,
     IoTJobsClient,
     IoTJobsError,
+    MalformedResponseError,
     RequestTimeoutError,
     TransportError,
 )
-from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
+from iotjobs_client import client as client_module
+from iotjobs_client.testing import Fault, LocalEndpoint, RawAnswer, make_fleet
 
 UNUSED = "http://127.0.0.1:9"
 
@@ -55,13 +58,14 @@ class TestOptions:
             ({"session": boto3.Session(), "profile_name": "x"}, "profile_name must be given with"),
             (
                 {"requests_per_second": 0},
-                "requests_per_second must be a number of at least 0.001, .*, not 0",
+                "requests_per_second must be a number from 0.001 to 1,000,000, .*, not 0",
             ),
             ({"requests_per_second": 1e-320}, "requests_per_second must be"),
             ({"requests_per_second": -1.5}, "requests_per_second must be"),
             ({"requests_per_second": True}, "requests_per_second must be"),
             ({"requests_per_second": "8"}, "requests_per_second must be"),
             ({"requests_per_second": float("inf")}, "requests_per_second must be"),
+            ({"requests_per_second": 10**400}, "requests_per_second must be"),
             ({"requests_per_second": float("nan")}, "requests_per_second must be"),
         ],
     )
@@ -459,6 +463,29 @@ class TestBorrowed:
             assert seen == [datetime] * 6
             borrowed.close()
 
+    @pytest.mark.parametrize("fault", ["truncate", "disconnect-in-headers", "html", "none", "{}"])
+    def test_a_fault_does_not_read_as_the_end_where_something_wraps_the_method(
+        self, fault: Any
+    ) -> None:
+        """botocore, left alone, takes it for an empty last page."""
+        raw = {
+            "html": RawAnswer(200, b"<html>Log in</html>"),
+            "none": RawAnswer(200, b"", {"Content-Type": "text/plain"}),
+            "{}": RawAnswer(200, b"{}"),
+        }
+        with LocalEndpoint({JOB_ID: []}, faults={1: raw.get(fault, fault)}) as endpoint:
+            borrowed = boto3_client(endpoint.url)
+            method = borrowed.list_job_executions_for_job
+            borrowed.list_job_executions_for_job = partial(method)
+            listing = IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID)
+            if fault == "{}":
+                assert list(listing) == []
+            else:
+                with pytest.raises((MalformedResponseError, TransportError)):
+                    list(listing)
+            assert list(listing) == []  # from a good answer
+            borrowed.close()
+
     def test_another_handler_may_set_the_user_agent(self) -> None:
         """As text, where botocore has bytes; ours is added all the same."""
         with LocalEndpoint({JOB_ID: []}) as endpoint:
@@ -596,6 +623,43 @@ class TestRequestsPerSecond:
         assert clock[0] == 110
         next(executions)
         assert clock[0] == 110.5
+
+    def test_a_turn_that_is_interrupted_is_given_back(
+        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However often, the next request has to wait no longer than without."""
+        client = IoTJobsClient(FleetClient(make_fleet(3)), requests_per_second=2)
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
+        next(executions)
+        with monkeypatch.context() as patch:
+            patch.setattr("iotjobs_client.client.sleep", MagicMock(side_effect=KeyboardInterrupt))
+            for _ in range(5):
+                with pytest.raises(KeyboardInterrupt):
+                    next(executions)
+        next(executions)
+        assert clock[0] == 100.5
+
+    def test_a_turn_that_others_wait_behind_is_not_given_back(
+        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or two requests would have the same."""
+        client = IoTJobsClient(FleetClient(make_fleet(3)), requests_per_second=2)
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
+        next(executions)
+        others = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
+        sleep = vars(client_module)["sleep"]
+
+        def be_interrupted(_: float) -> None:
+            monkeypatch.setattr(client_module, "sleep", sleep)
+            next(others)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(client_module, "sleep", be_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            next(executions)
+        assert clock[0] == 101
+        next(executions)
+        assert clock[0] == 101.5
 
 
 def test_the_tests_themselves_see_nothing_of_the_users_aws_configuration() -> None:

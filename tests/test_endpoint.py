@@ -187,6 +187,29 @@ class TestLocalEndpoint:
             statuses += [ask(endpoint, path)[0] for _ in range(3)]
         assert statuses == [200, 200, 429, 200, 429, 200, 200, 429]
 
+    def test_below_one_request_a_second_the_first_one_passes(self) -> None:
+        """The allowance is never less than one request."""
+        with LocalEndpoint({JOB_ID: []}, requests_per_second=0.5) as endpoint:
+            path = f"/jobs/{JOB_ID}/things"
+            assert [ask(endpoint, path)[0] for _ in range(2)] == [200, 429]
+
+    def test_closing_it_in_a_forked_process_leaves_the_parents_alone(
+        self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """There it does not serve, and there is nothing to wait for."""
+        connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=30)
+        connection.request("GET", f"/jobs/{JOB_ID}/things")
+        connection.getresponse().read()
+        closed = []
+        with monkeypatch.context() as patch:
+            patch.setattr("os.getpid", lambda: -1)
+            patch.setattr(endpoint._server, "server_close", lambda: closed.append(True))
+            endpoint.close()
+        assert closed == [True]
+        connection.request("GET", f"/jobs/{JOB_ID}/things")  # on the same connection
+        assert connection.getresponse().status == 200
+        connection.close()
+
     def test_latency_delays_each_answer(self) -> None:
         """A client that waits less than that does not get it."""
         with LocalEndpoint({JOB_ID: []}, latency=30) as endpoint:
@@ -245,7 +268,7 @@ class TestLocalEndpoint:
         [
             ({"jobs": {"a b": []}}, "job_id must be 1 to 64 characters .*, not 'a b'"),
             ({"latency": -1}, "latency must be a number of seconds of at least 0, not -1"),
-            ({"requests_per_second": 0}, "requests_per_second must be a number of at least 0.001"),
+            ({"requests_per_second": 0}, "requests_per_second must be a number from 0.001 to"),
             ({"latency": float("nan")}, "latency must be"),
             ({"latency": float("inf")}, "latency must be"),
             ({"faults": {0: "hang"}}, "the number of a fault's request must be 1 or more, not 0"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import itertools
+import pickle
 import threading
 import tracemalloc
 import weakref
@@ -643,6 +645,24 @@ def test_threads_may_share_an_iterator() -> None:
         thread.join()
     assert len(client.calls) == 200
     assert sorted(found, key=fleet.index) == fleet
+
+
+@pytest.mark.parametrize("take_away", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_iterator_is_not_copied(take_away: Any) -> None:
+    """Two would take from one page; the token is what goes elsewhere."""
+    paginator = listing(FleetClient(make_fleet(3)))
+    for iterator in (iter(paginator), paginator.pages()):
+        with pytest.raises(TypeError, match=r"cannot copy or pickle .*; its resume_token goes on"):
+            take_away(iterator)
+
+
+def test_a_page_that_is_larger_than_asked_for_is_resumed_exactly() -> None:
+    """Even in the middle of a thousand executions."""
+    fleet = make_fleet(1000)
+    executions = iter(listing(ScriptedClient(to_page(fleet))))
+    taken = list(itertools.islice(executions, 700))
+    rest = listing(ScriptedClient(to_page(fleet)), resume_token=executions.resume_token)
+    assert [*taken, *rest] == fleet
 
 
 def test_an_abandoned_iterator_leaves_nothing_behind() -> None:

@@ -91,6 +91,35 @@ def test_an_error_comes_where_its_page_would_have_come() -> None:
     assert client.answered == 5
 
 
+def test_a_handler_that_takes_the_outcome_leaves_the_iterator_whole() -> None:
+    """One that asks for more while the main program waits for the same page."""
+    client = GatedClient()
+    client.errors = {2: EndpointConnectionError(endpoint_url="x")}
+    executions = start(client)
+    found = [next(executions) for _ in range(6)]
+    wait_until(lambda: client.answered == 2)
+    assert executions._ahead is not None
+    ahead = executions._ahead[1]
+    waiting = ahead._under_way
+    told = []
+
+    class Interrupted:
+        """The lock that is waited for; while it is, a signal comes."""
+
+        def __enter__(self) -> None:
+            ahead._under_way = waiting
+            with pytest.raises(TransportError) as caught:
+                next(executions)
+            told.append(caught.value)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    ahead._under_way = Interrupted()  # type: ignore[assignment]
+    assert [*found, *executions] == FLEET
+    assert len(told) == 1
+
+
 def test_the_token_is_of_what_was_given_not_of_what_was_requested() -> None:
     """Whatever is ahead."""
     client = GatedClient()

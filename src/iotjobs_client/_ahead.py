@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from os import getpid
 from threading import Lock
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
@@ -44,16 +44,18 @@ class CallAhead(Generic[_T]):
         """Whether there is an outcome to take, or will be: not in a process forked meanwhile."""
         return not self._is_taken and self._pid == getpid()
 
-    def take(self) -> _T:
+    def take(self) -> _T | None:
         """What the call returns, once it does; or raise what it raises.
 
-        An interrupt while waiting takes nothing.
+        ``None`` where a signal handler took it while this waited. An interrupt takes nothing.
         """
         with self._under_way:
+            if self._is_taken:
+                return None
             self._is_taken = True
         error, self._error = self._error, None
         if error is None:
-            return cast("_T", self._result)
+            return self._result
         try:
             raise error
         finally:

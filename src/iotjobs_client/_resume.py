@@ -40,8 +40,9 @@ class Position(NamedTuple):
 
     def past(self, executions: Iterable[JobExecutionSummary]) -> Position:
         """This position once ``executions`` of its page were given as well."""
-        given = (*self.given, *map(_fingerprint, executions))
-        return self._replace(given=given[-_REACH:], reach=_REACH)
+        of_page = tuple(map(_fingerprint, executions))
+        reach = max(_REACH, len(of_page))  # a service may give larger pages than it is asked for
+        return self._replace(given=(*self.given, *of_page)[-reach:], reach=reach)
 
     def pick_new(
         self, executions: tuple[JobExecutionSummary, ...]

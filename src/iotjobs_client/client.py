@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from iotjobs_client.models import JobExecutionPage
 
 
-_LOWEST_RATE = 0.001
+_LOWEST_RATE, _HIGHEST_RATE = 0.001, 1_000_000
 _IMPORTED_BY = getpid()
 
 
@@ -54,14 +54,14 @@ def check_rate(requests_per_second: object) -> None:
     """Refuse what is no rate.
 
     Raises:
-        InvalidArgumentError: It is neither ``None`` nor a finite number of at least 0.001.
+        InvalidArgumentError: It is neither ``None`` nor a number from 0.001 to 1,000,000.
     """
     if requests_per_second is not None and (
         isinstance(requests_per_second, bool)
         or not isinstance(requests_per_second, (int, float))
-        or not _LOWEST_RATE <= requests_per_second < float("inf")
+        or not _LOWEST_RATE <= requests_per_second <= _HIGHEST_RATE
     ):
-        rule = f"a number of at least {_LOWEST_RATE}, or None"
+        rule = f"a number from {_LOWEST_RATE} to {_HIGHEST_RATE:,}, or None"
         raise wrong_argument("requests_per_second", rule, requests_per_second)
 
 
@@ -335,4 +335,10 @@ class IoTJobsClient:
             now = monotonic()
             mine = max(now, self._next_request_at)
             self._next_request_at = mine + self._interval
-        sleep(mine - now)
+        try:
+            sleep(mine - now)
+        except BaseException:
+            with self._lock:
+                if self._next_request_at == mine + self._interval:
+                    self._next_request_at = mine  # the turn was not taken, and nobody is next
+            raise

@@ -20,7 +20,7 @@ from iotjobs_client.exceptions import IoTJobsError, PaginationError, wrong_argum
 from iotjobs_client.models import JobExecutionPage, JobExecutionStatus, JobExecutionSummary
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Never, Self
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -211,6 +211,16 @@ class _ListingIterator(Iterator[_T_co]):
             if not self._fetch_next_page(state):
                 raise StopIteration
 
+    def __reduce__(self) -> Never:
+        """Refuse to be copied or pickled.
+
+        Raises:
+            TypeError: Always: two copies would take from one page.
+        """
+        raise TypeError(
+            f"cannot copy or pickle a {type(self).__name__}; its resume_token goes on elsewhere"
+        )
+
     @property
     def resume_token(self) -> str | None:
         """Where this listing stands, right after what was given; ``None`` at its end.
@@ -235,15 +245,14 @@ class _ListingIterator(Iterator[_T_co]):
             if position is None or state.remaining == 0:
                 return False
             try:
-                if not state.is_whole:
-                    # The next call asks for the page with the bad token once more.
-                    self._state = state.before(position, state.remaining, state.seen, is_again=True)
-                    raise PaginationError("the service gave a nextToken that it gave before")
                 following = self._page_after(state, position)
-                if self._state is state:  # and no signal handler was faster
-                    self._state = following
-                    if self._paginator.prefetch:
-                        self._request_ahead(following)
+                if following is None or self._state is not state:
+                    return True  # a signal handler was faster
+                self._state = following
+                if not state.is_whole:
+                    raise PaginationError("the service gave a nextToken that it gave before")
+                if self._paginator.prefetch:
+                    self._request_ahead(following)
             except StopIteration as error:
                 # An exhausted mock, say. Let through, it would end the listing in silence.
                 raise RuntimeError("the client's method raised StopIteration") from error
@@ -254,7 +263,10 @@ class _ListingIterator(Iterator[_T_co]):
                 raise
             return True
 
-    def _page_after(self, state: _PageState, position: Position) -> _PageState:
+    def _page_after(self, state: _PageState, position: Position) -> _PageState | None:
+        if not state.is_whole:
+            # First an error; the call after it asks for the page with the bad token once more.
+            return state.before(position, state.remaining, state.seen, is_again=True)
         if self._ahead is not None:
             follows, ahead = self._ahead
             if follows is state and ahead.is_there:

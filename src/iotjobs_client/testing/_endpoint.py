@@ -141,8 +141,10 @@ class LocalEndpoint:
         }
         self._requests: list[ListRequest] = []
         self._lock = Lock()
-        self._allowance, self._allowance_at = requests_per_second or 0.0, monotonic()
+        self._most_at_once = max(requests_per_second or 0.0, 1.0)
+        self._allowance, self._allowance_at = self._most_at_once, monotonic()
         self._is_closing = Event()
+        self._pid = os.getpid()
         self._connections: set[socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
         self._thread = Thread(
@@ -165,7 +167,9 @@ class LocalEndpoint:
 
     def close(self) -> None:
         """Stop serving and cut all connections. Closing twice does no harm."""
-        if not self._is_closing.is_set():
+        if self._pid != os.getpid():
+            self._server.server_close()  # in a forked process, which does not serve
+        elif not self._is_closing.is_set():
             self._is_closing.set()
             self._server.shutdown()
             for connection in list(self._connections):
@@ -274,7 +278,7 @@ class LocalEndpoint:
             return False
         now = monotonic()
         refilled = self._allowance + (now - self._allowance_at) * self._rate
-        self._allowance, self._allowance_at = min(refilled, max(self._rate, 1.0)), now
+        self._allowance, self._allowance_at = min(refilled, self._most_at_once), now
         if self._allowance < 1:
             return True
         self._allowance -= 1
