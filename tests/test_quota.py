@@ -13,7 +13,7 @@ from support import JOB_ID, FleetClient, session
 from iotjobs_client import IoTJobsClient, JobExecutionSummary, ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
-FLEET = make_fleet(36)
+FLEET = make_fleet(27)
 
 
 def throttled(endpoint: LocalEndpoint, pages: int) -> int:
@@ -29,7 +29,7 @@ def test_a_listing_above_the_quota_is_throttled_and_exact(
     config = Config(retries={"mode": mode, "total_max_attempts": 2})
     found: list[JobExecutionSummary] = []
     with (
-        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=15) as endpoint,
+        LocalEndpoint({JOB_ID: FLEET}, requests_per_second=12) as endpoint,
         IoTJobsClient(session=session(), endpoint_url=endpoint.url, config=config) as client,
     ):
         executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
