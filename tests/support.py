@@ -165,4 +165,5 @@ def fresh_processes() -> Iterator[ListRest]:
     # What each process would import, for itself or because it is what was run here.
     context.set_forkserver_preload(["boto3", "botocore.client", "coverage", "pytest"])
     with context.Pool(1, maxtasksperchild=1) as pool:
-        yield lambda url, resume_token: pool.apply(list_rest, (url, resume_token))
+        # With a timeout, for a pool waits for ever where a process of its dies.
+        yield lambda *arguments: pool.apply_async(list_rest, arguments).get(timeout=60)
