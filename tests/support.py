@@ -164,6 +164,6 @@ def fresh_processes() -> Iterator[ListRest]:
     context = multiprocessing.get_context("forkserver")
     # What each process would import, for itself or because it is what was run here.
     context.set_forkserver_preload(["boto3", "botocore.client", "coverage", "pytest"])
-    with context.Pool(1, maxtasksperchild=1) as pool:
+    with context.Pool(3, maxtasksperchild=1) as pool:  # so that one is always ready
         # With a timeout, for a pool waits for ever where a process of its dies.
         yield lambda *arguments: pool.apply_async(list_rest, arguments).get(timeout=60)
