@@ -17,10 +17,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import botocore
-from contenders import CLI, CONTENDERS, PAGE_SIZE
+from contenders import AIO, CLI, CONTENDERS, OURS, PAGE_SIZE, PREFETCH, RAW
 from profiles import profile
 from service import served
 from typing_extensions import Self
@@ -30,10 +32,9 @@ JOB, SHORT, LARGE = "job", "short", "large"
 SIZES = {JOB: 10_000, SHORT: 2_500, LARGE: 100_000}
 PAGES = (1, 10, 100, 1_000, 4_000)
 LATENCIES = {0.0: (9, JOB), 0.02: (3, SHORT), 0.1: (3, SHORT)}  # seconds: rounds, job
-OURS, PREFETCH, RAW = "iotjobs_client, owned", "iotjobs_client, prefetch", "boto3, paginator"
-AIO = "aiobotocore, paginator"
 RAW_DST = f"{RAW}, zone with daylight saving"
 
+T = TypeVar("T")
 Measured = dict[str, float]
 
 
@@ -73,11 +74,9 @@ class Worker:
         self._process.communicate()
 
 
-def in_turn(
-    rounds: int, contenders: Mapping[str, Callable[[], Measured]]
-) -> dict[str, list[Measured]]:
+def in_turn(rounds: int, contenders: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
     """What each measured in each round but the first, which warms up."""
-    found: dict[str, list[Measured]] = {name: [] for name in contenders}
+    found: dict[str, list[T]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, run in contenders.items():
             measured = run()
@@ -90,11 +89,9 @@ def compare(
     rounds: int, url: str, job_id: str, workers: Mapping[str, Worker]
 ) -> dict[str, list[Measured]]:
     """All of them, with one latency."""
-
-    def lister(worker: Worker) -> Callable[[], Measured]:
-        return lambda: worker.list_once(url, job_id)
-
-    found = in_turn(rounds, {name: lister(worker) for name, worker in workers.items()})
+    found = in_turn(
+        rounds, {name: partial(workers[name].list_once, url, job_id) for name in workers}
+    )
     for name, measured in found.items():
         if name != CLI and {one["count"] for one in measured} != {SIZES[job_id]}:
             raise SystemExit(f"{name} did not list all")
@@ -141,13 +138,7 @@ def starts(url: str, rounds: int) -> dict[str, list[float]]:
         "import iotjobs_client": "import iotjobs_client",
         **FIRST_ITEM,
     }
-    found: dict[str, list[float]] = {name: [] for name in codes}
-    for number in range(rounds + 1):
-        for name, code in codes.items():
-            seconds = seconds_of(code, url)
-            if number:
-                found[name].append(seconds)
-    return found
+    return in_turn(rounds, {name: partial(seconds_of, codes[name], url) for name in codes})
 
 
 def growth() -> dict[int, Measured]:

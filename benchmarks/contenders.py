@@ -133,15 +133,17 @@ def floor(url: str, job_id: str) -> Iterator[object]:
         query["nextToken"] = page["nextToken"]
 
 
+RAW, AIO, FLOOR = "boto3, paginator", "aiobotocore, paginator", "http.client + json.loads"
+OURS, PREFETCH = "iotjobs_client, owned", "iotjobs_client, prefetch"
 CLI = "aws CLI, whole process"
 CONTENDERS: dict[str, Callable[[str, str], Iterable[object]]] = {
-    "boto3, paginator": raw_paginator,
+    RAW: raw_paginator,
     "boto3, client loop": raw_loop,
-    "aiobotocore, paginator": aiobotocore,
-    "iotjobs_client, owned": owned,
+    AIO: aiobotocore,
+    OURS: owned,
     "iotjobs_client, borrowed": borrowed,
-    "iotjobs_client, prefetch": prefetching,
-    "http.client + json.loads": floor,
+    PREFETCH: prefetching,
+    FLOOR: floor,
 }
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import statistics
 
-from compare import OURS, RAW, Worker, in_turn
+from compare import Worker, in_turn
+from contenders import OURS, RAW
 from service import JOB_ID, served
 
 LEAST_RATIO = 3.0

@@ -90,11 +90,7 @@ def run(scenario: Scenario, fleet: list[JobExecutionSummary]) -> str:
     pages = -(-len(fleet) // PAGE_SIZE)
     if own_rate is not None and ours > pages:
         raise SystemExit(f"{scenario}: {ours - pages} requests were throttled")
-    rate = (
-        "as it comes"
-        if scenario.requests_per_second is None
-        else f"{scenario.requests_per_second:g}/s"
-    )
+    rate = "as it comes" if own_rate is None else f"{own_rate:g}/s"
     lost = f"{fates.count(False)} of {len(fates)}" if fates else "-"
     return (
         f"{scenario.mode:<10}{rate:<13}{f'{scenario.neighbour:g}/s':<11}{seconds:>7.1f} s"

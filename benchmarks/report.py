@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from contenders import FLOOR, OURS, PREFETCH, RAW
 from matplotlib.figure import Figure
 
-RAW, OURS = "boto3, paginator", "iotjobs_client, owned"
-PREFETCH, FLOOR = "iotjobs_client, prefetch", "http.client + json.loads"
 OURS_COLOUR, OTHERS_COLOUR, FLOOR_COLOUR = "#0072B2", "#999999", "#E69F00"  # told apart by all
 
 PAGE = """# Benchmarks
@@ -93,10 +92,8 @@ the number of pages, and no faster. 4,000 pages are 1,000,000 executions.
 
 
 def median_and_spread(values: Sequence[float], digits: int = 1) -> str:
-    """Such as ``5.2 (4.9 to 5.8)``, or one figure of one round."""
+    """Such as ``5.2 (4.9 to 5.8)``."""
     median = f"{statistics.median(values):.{digits}f}"
-    if len(values) == 1:
-        return median
     return f"{median} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 

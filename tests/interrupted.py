@@ -137,7 +137,6 @@ def fork_beside_a_request(client: IoTJobsClient) -> None:
     found = [next(executions).thing_name for _ in range(PAGE_SIZE)]
     token = executions.resume_token
     threading.Thread(target=next, args=(executions,), daemon=True).start()
-    print("requested", flush=True)
     sys.stdin.readline()  # until the request is known to have come
     if os.fork() == 0:
         report(found, token, names(executions))

@@ -18,6 +18,7 @@ from iotjobs_client import IoTJobsClient, JobExecutionSummary
 
 JOB_ID = "firmware-42"
 OPERATION = "list_job_executions_for_job"
+ONCE: Any = {"total_max_attempts": 1, "mode": "standard"}
 
 
 def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> dict[str, Any]:
@@ -137,13 +138,13 @@ def session() -> boto3.Session:
 
 def boto3_client(url: str, **config: Any) -> Any:
     """A boto3 iot client of the server at ``url``, which sends each request once."""
-    config.setdefault("retries", {"total_max_attempts": 1, "mode": "standard"})
+    config.setdefault("retries", ONCE)
     return session().client("iot", endpoint_url=url, config=Config(**config))
 
 
 def owning_client(url: str) -> IoTJobsClient:
     """A client of the server at ``url`` that builds its boto3 client as above."""
-    config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=1)
+    config = Config(retries=ONCE, read_timeout=1)
     return IoTJobsClient(session=session(), endpoint_url=url, config=config)
 
 

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LARGEST_PORT = 2**16 - 1
-_SLOW_PARTS = 10
-_SLOW_PAUSE = 0.05  # seconds
 _NUMBER = re.compile("[0-9]{1,3}")
 _PATH = re.compile(r"/jobs/([^/]*)/things")
 # Where an execution can go from where it stands: along its life, and from a failure to a retry.
@@ -337,17 +335,13 @@ class _Handler(BaseHTTPRequestHandler):
         delivery = DELIVERIES.get(mishap or "", WHOLE)
         self.wfile.write(head[: int(len(head) * delivery.head)])
         body = body[: int(len(body) * delivery.body)]
-        if mishap == "slow":
-            step = len(body) // _SLOW_PARTS + 1
-            for start in range(0, len(body), step):
-                self.wfile.write(body[start : start + step])
-                self.wfile.flush()
-                self._endpoint._is_closing.wait(_SLOW_PAUSE)
-        else:
-            self.wfile.write(body)
-        if delivery.then != "go on":
-            self.close_connection = True
+        step = len(body) // delivery.parts + 1
+        for start in range(0, len(body), step):
+            self.wfile.write(body[start : start + step])
             self.wfile.flush()
+            self._endpoint._is_closing.wait(delivery.pause)
+        self.wfile.flush()
+        self.close_connection |= delivery.then != "go on"
         if delivery.then == "wait":
             self._endpoint._is_closing.wait()
         elif delivery.then == "reset":

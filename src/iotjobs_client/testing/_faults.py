@@ -77,24 +77,30 @@ service is to send; an answer as it stands; or a :data:`Mishap` by name.
 
 
 class Delivery(NamedTuple):
-    """How an answer is sent: the share of its head and of its body, and what follows."""
+    """How an answer is sent: the share of its head and of its body, and what follows.
+
+    The body comes in ``parts``, with a ``pause`` in seconds after each.
+    """
 
     head: float = 1.0
     body: float = 1.0
+    parts: int = 1
+    pause: float = 0.0
     then: Literal["go on", "close", "reset", "wait"] = "go on"
 
 
 WHOLE = Delivery()
 DELIVERIES: dict[str, Delivery] = {
-    "disconnect": Delivery(0, 0, "close"),
-    "disconnect-in-headers": Delivery(0.5, 0, "close"),
-    "reset": Delivery(0, 0, "reset"),
-    "reset-in-headers": Delivery(0.5, 0, "reset"),
-    "truncate": Delivery(1, 0.5, "close"),
-    "stall": Delivery(1, 0.5, "wait"),
-    "hang": Delivery(0, 0, "wait"),
+    "disconnect": Delivery(0, 0, then="close"),
+    "disconnect-in-headers": Delivery(0.5, 0, then="close"),
+    "reset": Delivery(0, 0, then="reset"),
+    "reset-in-headers": Delivery(0.5, 0, then="reset"),
+    "truncate": Delivery(1, 0.5, then="close"),
+    "stall": Delivery(1, 0.5, then="wait"),
+    "hang": Delivery(0, 0, then="wait"),
+    "slow": Delivery(parts=10, pause=0.05),
 }
-"""Of the mishaps that cut an answer short."""
+"""Of the mishaps that befall an answer on its way."""
 
 # What the service sends for each of our errors: the HTTP status and the code.
 _ON_THE_WIRE: dict[type[ServiceError], tuple[int, str]] = {
