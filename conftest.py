@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from doctest import ELLIPSIS
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,11 @@ from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
 from iotjobs_client.testing import LocalEndpoint, make_fleet
+
+if TYPE_CHECKING:
+    from iotjobs_client.testing.fixtures import StartLocalEndpoint
+
+pytest_plugins = ["iotjobs_client.testing.fixtures", "pytester"]
 
 settings.register_profile("quick", deadline=None, max_examples=200, stateful_step_count=40)
 settings.register_profile("nightly", settings.get_profile("quick"), max_examples=10_000)
@@ -35,15 +41,12 @@ def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalEndpoint]:
+def service(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> LocalEndpoint:
     """What the examples take for AWS IoT: a service on loopback with the job firmware-42."""
-    with LocalEndpoint({"firmware-42": make_fleet(1000)}) as endpoint:
-        monkeypatch.chdir(tmp_path)  # for those that write files
-        monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", endpoint.url)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        yield endpoint
+    monkeypatch.chdir(tmp_path)  # for those that write files
+    return local_endpoint({"firmware-42": make_fleet(1000)})
 
 
 pytest_collect_file = (

@@ -51,6 +51,14 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def interop(session: nox.Session) -> None:
+    """That other clients list the same from the endpoint of the testing kit."""
+    # Together, so that they agree on a botocore, which each of them holds to a version.
+    session.install(".", *group("tests"), "awscli", "aiobotocore")
+    session.run("pytest", "tests/interop.py", *session.posargs)
+
+
+@nox.session
 def storms(session: nox.Session) -> None:
     """Ten thousand storms of each kind, where the tests have two hundred; some minutes."""
     session.install(".", *group("tests"))

@@ -15,35 +15,26 @@ from botocore.config import Config
 from typing_extensions import Self
 
 from iotjobs_client import IoTJobsClient, JobExecutionSummary
+from iotjobs_client.testing import make_response
 
 JOB_ID = "firmware-42"
 OPERATION = "list_job_executions_for_job"
 ONCE: Any = {"total_max_attempts": 1, "mode": "standard"}
 
 
-def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> dict[str, Any]:
+def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> Any:
     """The execution as boto3 gives it, or with numbers for times as the service sends it."""
-    members: dict[str, Any] = {
-        "status": execution.status.value,
-        "queuedAt": execution.queued_at,
-        "startedAt": execution.started_at,
-        "lastUpdatedAt": execution.last_updated_at,
-        "executionNumber": execution.execution_number,
-        "retryAttempt": execution.retry_attempt,
-    }
-    present = {name: value for name, value in members.items() if value is not None}
+    (item,) = make_response([execution])["executionSummaries"]
     if as_numbers:
-        present = {
+        members = item["jobExecutionSummary"]
+        item["jobExecutionSummary"] = {
             name: value.timestamp() if hasattr(value, "timestamp") else value
-            for name, value in present.items()
+            for name, value in members.items()
         }
-    return {"thingArn": execution.thing_arn, "jobExecutionSummary": present}
+    return item
 
 
-def to_page(executions: list[JobExecutionSummary], next_token: str | None = None) -> dict[str, Any]:
-    """The page as boto3 gives it."""
-    page: dict[str, Any] = {"executionSummaries": [to_item(e) for e in executions]}
-    return page if next_token is None else {**page, "nextToken": next_token}
+to_page = make_response
 
 
 class ScriptedClient:
@@ -85,7 +76,7 @@ class FleetClient:
         ]
         size = arguments["maxResults"]
         page = [self.fleet[position] for position in wanted[:size]]
-        return to_page(page, str(wanted[size]) if len(wanted) > size else None)
+        return make_response(page, str(wanted[size]) if len(wanted) > size else None)
 
 
 class RawServer:

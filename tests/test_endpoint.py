@@ -12,17 +12,21 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
 from support import JOB_ID, boto3_client, owning_client
 
 from iotjobs_client import (
     ConfigurationError,
     InvalidArgumentError,
+    InvalidRequestError,
     IoTJobsError,
     JobExecutionStatus,
     JobExecutionSummary,
     MalformedResponseError,
     RequestTimeoutError,
+    ResourceNotFoundError,
     ServiceError,
+    ServiceUnavailableError,
     ThrottlingError,
     TransportError,
 )
@@ -136,6 +140,38 @@ class TestLocalEndpoint:
         found, headers, _ = ask(endpoint, path, **query)
         assert (found, headers["x-amzn-ErrorType"]) == (status, code)
         assert headers["x-amzn-RequestId"]
+
+    def test_its_answers_are_those_of_the_service_model(self) -> None:
+        """No member is missing, has another name or is of another type than botocore's model says.
+
+        The model and the API reference differ in one: ThrottlingException is 400 in the one and
+        429 in the other, which the endpoint follows.
+        """
+        errors: list[Any] = [InvalidRequestError, ResourceNotFoundError, ThrottlingError]
+        errors.append(ServiceUnavailableError)
+        client: Any = boto3_client("http://127.0.0.1")
+        model = client.meta.service_model
+        operation = model.operation_model("ListJobExecutionsForJob")
+        summary = model.shape_for("JobExecutionSummary")
+        faults = dict(enumerate(errors, 1))
+        path = f"/jobs/{JOB_ID}/things"
+        with LocalEndpoint({JOB_ID: make_fleet(50)}, faults=faults) as endpoint:
+            answers = [ask(endpoint, path) for _ in errors]
+            _, headers, page = ask(endpoint, path, maxResults=49)
+        assert headers["Content-Type"] == "application/json"
+        assert page.keys() == operation.output_shape.members.keys()
+        assert not ParamValidator().validate(page, operation.output_shape).has_errors()
+        members = set[str]()
+        for item in page["executionSummaries"]:
+            assert item.keys() == {"thingArn", "jobExecutionSummary"}
+            members |= item["jobExecutionSummary"].keys()
+        assert members == summary.members.keys()
+        modelled = {shape.name: shape for shape in operation.error_shapes}
+        for status, headers, body in answers:
+            shape = modelled[headers["x-amzn-ErrorType"]]
+            expected = 429 if shape.name == "ThrottlingException" else None
+            assert status == (expected or shape.metadata["error"]["httpStatusCode"])
+            assert body.keys() == shape.members.keys()
 
     def test_raw_boto3_lists_it_too(self, endpoint: LocalEndpoint) -> None:
         """Its own paginator gets every execution, and absent times are absent."""
@@ -266,6 +302,7 @@ class TestLocalEndpoint:
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
+            ({"jobs": {"j": ["x"]}}, "the executions of job 'j' must be JobExec.*, not 'x'"),
             ({"jobs": {"a b": []}}, "job_id must be 1 to 64 characters .*, not 'a b'"),
             ({"latency": -1}, "latency must be a number of seconds of at least 0, not -1"),
             ({"requests_per_second": 0}, "requests_per_second must be a number from 0.001 to"),

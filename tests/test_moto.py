@@ -10,13 +10,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iot.models import iot_backends
 from moto.server import ThreadedMotoServer
-from support import JOB_ID, to_item
+from support import JOB_ID, boto3_client, session, to_item
 
 from iotjobs_client import IoTJobsClient, JobExecutionStatus
+from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
 
 REGION = "eu-west-1"
 SIZE = 23
@@ -111,6 +113,70 @@ def test_several_statuses_are_each_listed_whole(ours: IoTJobsClient, theirs: Any
     assert [to_item(execution) for execution in found] == expected
 
 
+def answer_of(client: Any, **arguments: Any) -> Any:
+    """What ``client`` gets: the first item, the number of items, or the code of an error."""
+    try:
+        items = client.list_job_executions_for_job(**{"jobId": JOB_ID, **arguments})
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    found = items["executionSummaries"]
+    return found[0]["jobExecutionSummary"] if arguments.get("maxResults") == 1 else len(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "moto", "endpoint"),
+    [
+        # The reference lists ResourceNotFoundException among the errors of the operation.
+        ({"jobId": "nobody"}, 0, "ResourceNotFoundException"),
+        # It gives the length and the pattern of jobId, the range of maxResults and the values of
+        # status; and InvalidRequestException for a request that is not valid.
+        ({"jobId": "a b"}, 0, "InvalidRequestException"),
+        ({"jobId": "x" * 65}, 0, "InvalidRequestException"),
+        ({"maxResults": 251}, SIZE, "InvalidRequestException"),
+        ({"status": "failed"}, 0, "InvalidRequestException"),
+        # Nor has it any other error for a token that is none.
+        ({"nextToken": "x"}, "InvalidToken", "InvalidRequestException"),
+    ],
+)
+def test_where_moto_lets_through_what_the_reference_forbids(
+    theirs: Any, arguments: Any, moto: Any, endpoint: str
+) -> None:
+    """The testing kit's endpoint is the one that is right, by the API reference."""
+    with LocalEndpoint({JOB_ID: make_fleet(SIZE)}) as kit:
+        client = boto3_client(kit.url)
+        assert (answer_of(theirs, **arguments), answer_of(client, **arguments)) == (moto, endpoint)
+        client.close()
+
+
+def test_where_moto_makes_up_what_the_service_leaves_out(theirs: Any) -> None:
+    """AWS's examples have no startedAt for a QUEUED execution, and number executions from 1.
+
+    The endpoint of the testing kit does likewise, and knows retryAttempt.
+    """
+    with LocalEndpoint({JOB_ID: [make_execution(status="QUEUED")]}) as kit:
+        client = boto3_client(kit.url)
+        first, ours = (answer_of(each, maxResults=1, status="QUEUED") for each in (theirs, client))
+        client.close()
+    assert "startedAt" in first
+    assert "startedAt" not in ours
+    assert (first["executionNumber"], ours["executionNumber"]) == (123, 1)
+    assert ours.keys() - first.keys() == {"retryAttempt"}
+
+
+def test_where_moto_and_the_endpoint_agree(server: str) -> None:
+    """The same executions come in the same pages, whatever their size."""
+    with IoTJobsClient(session=session(), endpoint_url=server) as client:
+        fleet = list(client.list_job_executions_for_job(JOB_ID))
+        with LocalEndpoint({JOB_ID: fleet}) as kit, kit.client() as other:
+            for options in ({}, {"page_size": 5}, {"page_size": 5, "status": "FAILED"}):
+                pages, others = (
+                    [p.executions for p in c.list_job_executions_for_job(JOB_ID, **options).pages()]
+                    for c in (client, other)
+                )
+                assert pages == others
+
+
+# The last one, for mocking starts over with the state that the server shares.
 def test_mocked_in_process() -> None:
     """Moto's other form, which answers in place of the network."""
     with mock_aws():

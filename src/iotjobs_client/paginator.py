@@ -40,7 +40,8 @@ def to_job_id(value: str) -> str:
     return value
 
 
-def _to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus, ...]:
+def to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus, ...]:
+    """The statuses to list, in the order of the listing; empty for all."""
     if value is None:
         return ()
     if not isinstance(value, Iterable):
@@ -57,7 +58,8 @@ def _to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus,
     return tuple(sorted(statuses, key=lambda s: (_LIFECYCLE.get(s, _UNKNOWN_RANK), s.value)))
 
 
-def _to_page_size(value: int) -> int:
+def to_page_size(value: int) -> int:
+    """``value``, if it can be a page size."""
     if type(value) is not int or not 1 <= value <= LARGEST_PAGE:
         raise wrong_argument("page_size", f"an int from 1 to {LARGEST_PAGE}", value)
     return value
@@ -95,8 +97,8 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary]):
 
     _list_page: Callable[[Mapping[str, object]], JobExecutionPage] = attrs.field(repr=False)
     job_id: str = attrs.field(converter=to_job_id)
-    status: tuple[JobExecutionStatus, ...] = attrs.field(converter=_to_statuses)
-    page_size: int = attrs.field(converter=_to_page_size)
+    status: tuple[JobExecutionStatus, ...] = attrs.field(converter=to_statuses)
+    page_size: int = attrs.field(converter=to_page_size)
     max_items: int | None = attrs.field(converter=_to_max_items)
     resume_token: str | None = attrs.field(repr=False)
     prefetch: bool = attrs.field(converter=_to_prefetch)

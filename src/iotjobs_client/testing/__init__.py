@@ -5,8 +5,14 @@ and needs no AWS account.
 """
 
 from iotjobs_client.testing._endpoint import ListRequest, LocalEndpoint
-from iotjobs_client.testing._factories import ExecutionFields, make_execution, make_fleet
+from iotjobs_client.testing._factories import (
+    ExecutionFields,
+    make_execution,
+    make_fleet,
+    make_response,
+)
 from iotjobs_client.testing._faults import Fault, Mishap, RawAnswer
+from iotjobs_client.testing._stub import StubbedPage, stubbed_client
 
 __all__ = [
     "ExecutionFields",
@@ -15,6 +21,9 @@ __all__ = [
     "LocalEndpoint",
     "Mishap",
     "RawAnswer",
+    "StubbedPage",
     "make_execution",
     "make_fleet",
+    "make_response",
+    "stubbed_client",
 ]

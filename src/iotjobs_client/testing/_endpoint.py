@@ -9,16 +9,14 @@ import re
 import struct
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
 from email.utils import formatdate
 from functools import partial
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import islice
 from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
 from threading import TIMEOUT_MAX, Event, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 
@@ -41,6 +39,8 @@ from iotjobs_client.testing._faults import (
     to_answer,
     to_answer_or_mishap,
 )
+from iotjobs_client.testing._job import Job
+from iotjobs_client.testing._session import CREDENTIAL, REGION_NAME, TestingSession
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,18 +50,6 @@ if TYPE_CHECKING:
 _LARGEST_PORT = 2**16 - 1
 _NUMBER = re.compile("[0-9]{1,3}")
 _PATH = re.compile(r"/jobs/([^/]*)/things")
-# Where an execution can go from where it stands: along its life, and from a failure to a retry.
-_NEXT: dict[str, frozenset[str]] = {
-    "QUEUED": frozenset(JobExecutionStatus) - {"QUEUED", "TIMED_OUT"},
-    "IN_PROGRESS": frozenset(JobExecutionStatus) - {"QUEUED", "IN_PROGRESS"},
-    "FAILED": frozenset({"QUEUED"}),
-    "TIMED_OUT": frozenset({"QUEUED"}),
-}
-
-
-class _Listed(NamedTuple):
-    execution: JobExecutionSummary
-    wire: bytes
 
 
 @attrs.frozen
@@ -130,8 +118,7 @@ class LocalEndpoint:
             if type(number) is not int or number < 1:
                 raise wrong_argument("the number of a fault's request", "1 or more", number)
         check_rate(requests_per_second)
-        self._jobs = {to_job_id(job_id): [*map(_to_listed, jobs[job_id])] for job_id in jobs}
-        self._latest: dict[str, dict[str, int]] = {}  # of the jobs that move, by thing
+        self._jobs = {to_job_id(job_id): Job(job_id, jobs[job_id]) for job_id in jobs}
         self._latency = latency
         self._rate = requests_per_second
         self._faults = {
@@ -187,16 +174,41 @@ class LocalEndpoint:
         with self._lock:
             return list(self._requests)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that lead boto3, the AWS CLI and the other SDKs here.
+
+        Add them to ``os.environ``, or to what another process gets as ``env``, and take out an
+        ``AWS_PROFILE``, which would lead elsewhere.
+        """
+        return {
+            "AWS_ENDPOINT_URL_IOT": self.url,
+            "AWS_REGION": REGION_NAME,
+            "AWS_DEFAULT_REGION": REGION_NAME,
+            "AWS_ACCESS_KEY_ID": CREDENTIAL,
+            "AWS_SECRET_ACCESS_KEY": CREDENTIAL,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
+        }
+
     def client(self, **options: Any) -> IoTJobsClient:
         """A client of this endpoint, with made-up credentials; close it when done.
 
         Args:
             **options: Further options of ``IoTJobsClient``, such as ``config``.
-        """
-        import boto3
 
-        session = boto3.Session("testing", "testing", region_name="us-east-1")
-        return IoTJobsClient(session=session, endpoint_url=self.url, **options)
+        Raises:
+            InvalidArgumentError: An option is wrong.
+        """
+        from botocore.config import Config
+
+        # A proxy of the environment would not reach this machine's loopback.
+        config, given = Config(proxies={}), options.get("config")
+        options["config"] = config.merge(given) if isinstance(given, Config) else given or config
+        own: dict[str, Any] = {"session": TestingSession(), "endpoint_url": self.url}
+        return IoTJobsClient(**{**own, **options})
 
     def move(
         self, job_id: str, thing_name: str, status: JobExecutionStatus | str
@@ -219,27 +231,9 @@ class LocalEndpoint:
         Raises:
             InvalidArgumentError: There is no such execution, or it cannot go there.
         """
-        with self._lock:
-            listed = self._jobs.get(job_id)
-            if listed is None:
-                raise wrong_argument("job_id", f"one of {', '.join(self._jobs)}", job_id)
-            latest = self._latest.get(job_id)
-            if latest is None:
-                latest = {entry.execution.thing_name: at for at, entry in enumerate(listed)}
-                self._latest[job_id] = latest
-            if thing_name not in latest:
-                raise wrong_argument("thing_name", f"a thing with job {job_id!r}", thing_name)
-            last = listed[latest[thing_name]].execution
-            if status not in _NEXT.get(last.status, ()):
-                rule = f"where an execution can go from {last.status}"
-                raise wrong_argument("status", rule, status)
-            moved = _moved(last, JobExecutionStatus(status))
-            if moved.status == "QUEUED":
-                latest[thing_name] = len(listed)
-                listed.append(_to_listed(moved))
-            else:
-                listed[latest[thing_name]] = _to_listed(moved)
-            return moved
+        if job_id not in self._jobs:
+            raise wrong_argument("job_id", f"one of {', '.join(self._jobs)}", job_id)
+        return self._jobs[job_id].move(thing_name, status)
 
     def _answer(self, target: str, user_agent: str) -> tuple[RawAnswer, str | None]:
         """The answer to a request, and what befalls it."""
@@ -286,21 +280,15 @@ class LocalEndpoint:
         wrong = _what_is_wrong(request)
         if wrong is not None:
             return to_answer(InvalidRequestError(wrong))
-        listed = self._jobs.get(request.job_id)
-        if listed is None:
+        job = self._jobs.get(request.job_id)
+        if job is None:
             return to_answer(ResourceNotFoundError(f"Job {request.job_id} does not exist"))
-        size = int(request.max_results or LARGEST_PAGE)
         start = _from_next_token(request) or 0
         if fault == "empty":
             # Each such page has a token of its own, as a service that goes on would give.
             return _page([], _to_next_token(request, start, number))
-        wanted = (
-            (position, entry.wire)
-            for position in range(start, len(listed))
-            if request.status in (None, (entry := listed[position]).execution.status)
-        )
-        page = [wire for _, wire in islice(wanted, size)]
-        following, _ = next(wanted, (None, None))
+        size = int(request.max_results or LARGEST_PAGE)
+        page, following = job.page(request.status, start, size)
         if fault == "repeat" and request.next_token is not None:
             return _page(page, request.next_token)
         return _page(page, None if following is None else _to_next_token(request, following))
@@ -387,43 +375,6 @@ def _what_is_wrong(request: ListRequest) -> str | None:
 def _page(items: list[bytes], next_token: str | None) -> RawAnswer:
     body = b'{"executionSummaries":[%b],"nextToken":%b}'
     return RawAnswer(200, body % (b",".join(items), json.dumps(next_token).encode()))
-
-
-def _moved(last: JobExecutionSummary, status: JobExecutionStatus) -> JobExecutionSummary:
-    now = last.last_updated_at or last.queued_at
-    if now is not None:
-        now += timedelta(seconds=1)
-    if status == "QUEUED":
-        return attrs.evolve(
-            last,
-            status=status,
-            execution_number=(last.execution_number or 0) + 1,
-            retry_attempt=(last.retry_attempt or 0) + 1,
-            queued_at=now,
-            started_at=None,
-            last_updated_at=now,
-        )
-    started_at = now if status == "IN_PROGRESS" else last.started_at
-    return attrs.evolve(last, status=status, started_at=started_at, last_updated_at=now)
-
-
-def _to_listed(execution: JobExecutionSummary) -> _Listed:
-    """The execution with the JSON that the service sends, where what is absent is left out."""
-    summary = {
-        "status": execution.status.value,
-        "queuedAt": _to_epoch(execution.queued_at),
-        "startedAt": _to_epoch(execution.started_at),
-        "lastUpdatedAt": _to_epoch(execution.last_updated_at),
-        "executionNumber": execution.execution_number,
-        "retryAttempt": execution.retry_attempt,
-    }
-    present = {name: value for name, value in summary.items() if value is not None}
-    item = {"thingArn": execution.thing_arn, "jobExecutionSummary": present}
-    return _Listed(execution, json.dumps(item, separators=(",", ":")).encode())
-
-
-def _to_epoch(time: datetime | None) -> float | None:
-    return None if time is None else time.timestamp()
 
 
 def _to_next_token(request: ListRequest, position: int, nonce: int = 0) -> str:

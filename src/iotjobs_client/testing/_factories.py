@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from random import Random
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import attrs
 
@@ -126,3 +126,38 @@ def _fleet_member(random: Random, number: int, status: str) -> JobExecutionSumma
         times["started_at"] = queued_at + waiting
         times["last_updated_at"] = queued_at + waiting + running
     return make_execution(f"thing-{number}", status, **times)
+
+
+def make_response(
+    executions: Iterable[JobExecutionSummary], next_token: str | None = None
+) -> dict[str, Any]:
+    """A page as boto3's ``list_job_executions_for_job`` returns it, for a mock or a ``Stubber``.
+
+    Args:
+        executions: What the page holds.
+        next_token: The service's token for the page after it; ``None`` on the last page.
+
+    >>> from unittest.mock import Mock
+    >>> from iotjobs_client import IoTJobsClient
+    >>> boto3_client = Mock()
+    >>> boto3_client.list_job_executions_for_job.return_value = make_response([make_execution()])
+    >>> [execution] = IoTJobsClient(boto3_client).list_job_executions_for_job("firmware-42")
+    >>> execution.thing_name
+    'thing-0'
+    """
+    response: dict[str, Any] = {"executionSummaries": [_to_item(e) for e in executions]}
+    return response if next_token is None else {**response, "nextToken": next_token}
+
+
+def _to_item(execution: JobExecutionSummary) -> dict[str, Any]:
+    """The execution as boto3 gives it, where what is absent is left out."""
+    summary = {
+        "status": execution.status.value,
+        "queuedAt": execution.queued_at,
+        "startedAt": execution.started_at,
+        "lastUpdatedAt": execution.last_updated_at,
+        "executionNumber": execution.execution_number,
+        "retryAttempt": execution.retry_attempt,
+    }
+    present = {name: value for name, value in summary.items() if value is not None}
+    return {"thingArn": execution.thing_arn, "jobExecutionSummary": present}

@@ -122,15 +122,22 @@ _AS_MISHAP: dict[type[IoTJobsError], str] = {
 _GARBAGE = RawAnswer(200, b"\x89 this is not JSON")
 
 
+ERRORS = {kind.__name__: kind for kind in (*_ON_THE_WIRE, *_AS_MISHAP)}
+"""Those that a request can end with, by name."""
+
+
 def to_answer(error: ServiceError) -> RawAnswer:
     """What the service sends for ``error``."""
+    status, code = to_status_and_code(error)
+    body = json.dumps({"message": error.message}).encode()
+    return RawAnswer(status, body, {"x-amzn-ErrorType": code})
+
+
+def to_status_and_code(error: ServiceError) -> tuple[int, str]:
+    """The HTTP status and the code of ``error``, or the service's own for its class."""
     kind = next(base for base in type(error).__mro__ if base in _ON_THE_WIRE)
     status, code = _ON_THE_WIRE[kind]
-    return RawAnswer(
-        status if error.http_status is None else error.http_status,
-        json.dumps({"message": error.message}).encode(),
-        {"x-amzn-ErrorType": error.code or code},
-    )
+    return status if error.http_status is None else error.http_status, error.code or code
 
 
 def to_answer_or_mishap(fault: Fault) -> RawAnswer | str:

@@ -1,0 +1,123 @@
+"""``python -m iotjobs_client.testing``: a fleet on this machine, for any client in any language."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Event
+from typing import Any, get_args
+
+from iotjobs_client.exceptions import InvalidArgumentError
+from iotjobs_client.testing import LocalEndpoint, Mishap, make_fleet
+from iotjobs_client.testing._faults import ERRORS
+
+_GREETING = """\
+{jobs} at {url}, until Ctrl-C.
+
+{environment}
+
+aws iot list-job-executions-for-job --job-id {job_id} --max-items 3
+
+python - <<'END'
+from iotjobs_client import IoTJobsClient
+
+with IoTJobsClient() as client:
+    for execution in client.list_job_executions_for_job("{job_id}", max_items=3):
+        print(execution.thing_name, execution.status, execution.last_updated_at)
+END
+"""
+
+
+def _job(text: str) -> tuple[str, int]:
+    job_id, _, size = text.partition("=")
+    if not size.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not like firmware-42=1000")
+    return job_id, int(size)
+
+
+def _fault(text: str) -> tuple[int, Any]:
+    number, _, fault = text.partition("=")
+    if not number.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not like 3=disconnect")
+    return int(number), ERRORS.get(fault, fault)
+
+
+def _to_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m iotjobs_client.testing",
+        description=(
+            "Answer ListJobExecutionsForJob over HTTP on this machine, as the API reference says."
+        ),
+        epilog=f"mishaps: {', '.join(get_args(Mishap))}\nerrors: {', '.join(ERRORS)}",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="the port to listen on (default: one that is free)")
+    add(
+        "--job",
+        type=_job,
+        action="append",
+        metavar="ID=SIZE",
+        help="a job and how many things it has, once or more (default: firmware-42=1000)",
+    )
+    add("--seed", type=int, default=0, help="another number, other executions (default: 0)")
+    add("--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer")
+    add(
+        "--requests-per-second",
+        type=float,
+        metavar="RATE",
+        help="throttle above this rate (default: no limit)",
+    )
+    add(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="NUMBER=FAULT",
+        help="what goes wrong with a request, counted from 1, once or more",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        arguments: The command line without its first word; ``None`` for that of the process.
+
+    Returns:
+        The exit code: 0, or 1 where the port cannot be had. Wrong arguments exit with 2.
+    """
+    parser = _to_parser()
+    options = parser.parse_args(arguments)
+    sizes: dict[str, int] = dict(options.job or [("firmware-42", 1000)])
+    try:
+        endpoint = LocalEndpoint(
+            {job_id: make_fleet(size, seed=options.seed) for job_id, size in sizes.items()},
+            latency=options.latency,
+            requests_per_second=options.requests_per_second,
+            faults=dict(options.fault),
+            port=options.port,
+        )
+    except InvalidArgumentError as error:
+        parser.error(str(error))
+    except OSError as error:
+        print(f"port {options.port} cannot be had: {error}", file=sys.stderr)
+        return 1
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell ignores the first
+        signal.signal(number, signal.default_int_handler)
+    with endpoint, suppress(KeyboardInterrupt):
+        print(
+            _GREETING.format(
+                jobs=" and ".join(f"{job_id} with {size} things" for job_id, size in sizes.items()),
+                url=endpoint.url,
+                environment="\n".join(f"export {n}={v}" for n, v in endpoint.environment.items()),
+                job_id=next(iter(sizes)),
+            ),
+            flush=True,
+        )
+        Event().wait()
+    return 0

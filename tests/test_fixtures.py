@@ -1,0 +1,102 @@
+"""The pytest fixtures of the testing kit, as a test suite that asks for them sees them."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from importlib.metadata import distribution
+
+import boto3
+import pytest
+from support import JOB_ID
+
+from iotjobs_client import IoTJobsClient
+from iotjobs_client.testing import LocalEndpoint, make_fleet, stubbed_client
+from iotjobs_client.testing.fixtures import MakeStubbedClient, StartLocalEndpoint
+
+FLEET = make_fleet(3)
+
+
+def test_code_that_builds_its_own_client_finds_the_endpoint(
+    local_endpoint: StartLocalEndpoint,
+) -> None:
+    """Whether it uses this library or boto3 alone, and the one that was started last."""
+    first = local_endpoint({JOB_ID: []})
+    second = local_endpoint({JOB_ID: FLEET}, faults={2: "disconnect"})
+    with IoTJobsClient() as client:
+        assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
+    raw = boto3.client("iot")
+    assert len(raw.list_job_executions_for_job(jobId=JOB_ID)["executionSummaries"]) == 3
+    raw.close()
+    assert (len(first.requests), len(second.requests)) == (0, 3)
+
+
+def test_nothing_of_the_users_environment_gets_through(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Neither a profile, nor a session's token, nor a proxy."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    start: StartLocalEndpoint = request.getfixturevalue("local_endpoint")
+    endpoint = start({JOB_ID: FLEET})
+    with IoTJobsClient() as client:
+        assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
+    assert {name for name in os.environ if name.startswith("AWS_")} <= endpoint.environment.keys()
+
+
+def test_a_proxy_does_not_stand_before_the_endpoints_own_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It could not reach this machine's loopback."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint, endpoint.client() as client:
+        assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
+
+
+def test_stubbed_clients_last_as_long_as_the_test(stubbed_client: MakeStubbedClient) -> None:
+    """And there may be several."""
+    clients = [stubbed_client(JOB_ID, [FLEET[:2], FLEET[2:]], page_size=size) for size in (2, 3)]
+    for client, size in zip(clients, (2, 3), strict=True):
+        assert list(client.list_job_executions_for_job(JOB_ID, page_size=size)) == FLEET
+
+
+def test_a_page_that_was_not_asked_for_fails_the_test(pytester: pytest.Pytester) -> None:
+    """When it is over, with the text of stubbed_client."""
+    pytester.makeconftest('pytest_plugins = ["iotjobs_client.testing.fixtures"]')
+    pytester.makepyfile(
+        """
+        import os
+
+        def test_that_asks_for_nothing(stubbed_client):
+            stubbed_client("firmware-42", [[]])
+
+        def test_that_lists(local_endpoint):
+            endpoint = local_endpoint({"firmware-42": []})
+            assert os.environ["AWS_ENDPOINT_URL_IOT"] == endpoint.url
+
+        def test_after_it():
+            assert "AWS_ENDPOINT_URL_IOT" not in os.environ
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*AssertionError: request 1 of 1 was not made*"])
+
+
+def test_who_does_not_ask_for_them_pays_nothing() -> None:
+    """Its installation tells pytest of no plugin."""
+    assert not distribution("iotjobs-client").entry_points.select(group="pytest11")
+
+
+@pytest.mark.parametrize(
+    ("fixture", "original"),
+    [(StartLocalEndpoint, LocalEndpoint), (MakeStubbedClient, stubbed_client)],
+)
+def test_they_take_what_the_originals_take(fixture: type, original: object) -> None:
+    """The same parameters, with the same defaults."""
+    theirs = inspect.signature(original).parameters  # type: ignore[arg-type]
+    ours = dict(inspect.signature(fixture.__call__).parameters)
+    del ours["self"]
+    assert list(ours) == list(theirs)
+    assert [p.default for p in ours.values()] == [p.default for p in theirs.values()]

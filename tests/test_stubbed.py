@@ -1,0 +1,283 @@
+"""``stubbed_client``: each page is asked for once, and a test that does otherwise is told."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, UnStubbedResponseError
+from support import JOB_ID
+
+from iotjobs_client import (
+    ConfigurationError,
+    InvalidArgumentError,
+    InvalidRequestError,
+    IoTJobsClient,
+    IoTJobsError,
+    JobExecutionStatus,
+    JobExecutionSummary,
+    MalformedResponseError,
+    PaginationError,
+    RequestTimeoutError,
+    ServiceError,
+    ThrottlingError,
+    TransportError,
+)
+from iotjobs_client.testing import make_execution, make_fleet, stubbed_client
+
+FLEET = make_fleet(5)
+FAILED, TIMED_OUT = (make_execution(f"pump-{s}", s) for s in ("FAILED", "TIMED_OUT"))
+BOTH = ["TIMED_OUT", "FAILED"]
+
+
+def list_all(client: IoTJobsClient, **options: Any) -> list[JobExecutionSummary]:
+    return list(client.list_job_executions_for_job(JOB_ID, **options))
+
+
+@pytest.mark.parametrize("prefetch", [False, True])
+def test_the_pages_are_listed_in_their_order(prefetch: bool) -> None:  # noqa: FBT001
+    """Empty ones as well, with a token to each that follows."""
+    pages = [FLEET[:2], [], iter(FLEET[2:])]
+    with stubbed_client(JOB_ID, pages, page_size=3) as client:
+        listing = client.list_job_executions_for_job(JOB_ID, page_size=3, prefetch=prefetch)
+        found = list(listing.pages())
+    assert [page.next_token for page in found] == ["page-2", "page-3", None]
+    assert [e for page in found for e in page.executions] == FLEET
+
+
+def test_raw_boto3_gets_them_too() -> None:
+    """It is a real boto3 client, for code that uses one beside ours."""
+    with stubbed_client(JOB_ID, [[FAILED], TransportError, [TIMED_OUT]], page_size=1) as client:
+        ask = client.boto3_client.list_job_executions_for_job
+        page = ask(jobId=JOB_ID, maxResults=1)
+        with pytest.raises(TransportError):
+            ask(jobId=JOB_ID, maxResults=1, nextToken=page["nextToken"])
+        last = ask(jobId=JOB_ID, maxResults=1, nextToken=page["nextToken"])
+    assert "nextToken" not in last
+    assert page["executionSummaries"][0]["thingArn"] == FAILED.thing_arn
+    assert page["executionSummaries"][0]["jobExecutionSummary"]["queuedAt"] == FAILED.queued_at
+
+
+@pytest.mark.parametrize(
+    ("status", "pages"),
+    [
+        (None, [[FAILED, TIMED_OUT]]),
+        ("FAILED", [[FAILED], [FAILED]]),
+        ("FAILED", [[]]),
+        (JobExecutionStatus.FAILED, [[FAILED]]),
+        (BOTH, [[FAILED], [TIMED_OUT]]),
+        (BOTH, [[FAILED], [FAILED], [TIMED_OUT], [TIMED_OUT]]),
+        (BOTH, [[], []]),
+        (BOTH, [[], [TIMED_OUT]]),
+        (BOTH, [[FAILED], []]),
+        (BOTH, [[], [], [FAILED], [TIMED_OUT]]),
+        (BOTH, [[], [], [], [TIMED_OUT]]),
+        (BOTH, [[], [FAILED], [], [TIMED_OUT], []]),
+    ],
+)
+def test_each_status_is_a_listing_of_its_own(status: Any, pages: Any) -> None:
+    """Pages without executions find their place among those of the statuses."""
+    with stubbed_client(JOB_ID, pages, status=status) as client:
+        assert list_all(client, status=status) == [e for page in pages for e in page]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ThrottlingError,
+        ThrottlingError("slow down", code="SlowDown", http_status=503, request_id="r", attempts=3),
+        InvalidRequestError("no"),
+        ServiceError("odd", code="Odd", http_status=418),
+        TransportError("gone"),
+        RequestTimeoutError,
+        MalformedResponseError("what", request_id="r"),
+        PaginationError("again"),
+        ConfigurationError("no region"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("status", [None, BOTH])
+def test_an_error_comes_as_it_is_given_and_the_listing_goes_on(error: Any, status: Any) -> None:
+    """With its attributes, before the page that follows it; once or more."""
+    pages = [error, [FAILED], error, error, [TIMED_OUT]]
+    with stubbed_client(JOB_ID, pages, status=status) as client:
+        executions = iter(client.list_job_executions_for_job(JOB_ID, status=status))
+        found: list[Any] = []
+        for _ in range(5):
+            try:
+                found.append(next(executions))
+            except IoTJobsError as caught:
+                found.append(caught)
+        assert next(executions, None) is None
+    errors: list[Any] = [found[0], found[2], found[3]]
+    assert [found[1], found[4]] == [FAILED, TIMED_OUT]
+    assert len({id(e) for e in errors}) == 3
+    kind = error if isinstance(error, type) else type(error)
+    assert [type(e) for e in errors] == [kind] * 3
+    for raised in errors:
+        assert raised.job_id == JOB_ID
+        assert raised.resume_token is not None
+        assert isinstance(raised.__cause__, ClientError) == isinstance(raised, ServiceError)
+        if isinstance(error, IoTJobsError):
+            given = {n: v for n, v in vars(error).items() if v is not None}
+            assert vars(raised).items() >= given.items()
+            assert raised.args == error.args
+    if error is ThrottlingError:
+        assert (found[0].code, found[0].http_status) == ("ThrottlingException", 429)
+
+
+@pytest.mark.parametrize("status", [None, "FAILED", BOTH])
+@pytest.mark.parametrize("pages", [[ThrottlingError], [[FAILED], ThrottlingError]])
+def test_an_error_may_be_the_end(pages: Any, status: Any) -> None:
+    """Where the code under test gives up."""
+    with stubbed_client(JOB_ID, pages, status=status) as client:
+        executions = iter(client.list_job_executions_for_job(JOB_ID, status=status))
+        for _ in pages[1:]:
+            next(executions)
+        with pytest.raises(ThrottlingError):
+            next(executions)
+
+
+def test_no_pages_stand_for_code_that_must_not_ask() -> None:
+    """Not even once."""
+    with stubbed_client(JOB_ID, []) as client:
+        client.list_job_executions_for_job(JOB_ID)
+    with (
+        pytest.raises(AssertionError, match=r"request 1 of .* is one too many: expected 0"),
+        stubbed_client(JOB_ID, []) as client,
+    ):
+        list_all(client)
+
+
+def test_a_listing_can_be_resumed_in_it() -> None:
+    """At the start of a page."""
+    with stubbed_client(JOB_ID, [FLEET[:2], TransportError, FLEET[2:]]) as client:
+        found: list[JobExecutionSummary] = []
+        with pytest.raises(TransportError) as caught:
+            found.extend(client.list_job_executions_for_job(JOB_ID))
+        rest = list_all(client, resume_token=caught.value.resume_token)
+    assert rest == FLEET[2:]
+
+
+class TestWhatATestIsTold:
+    def test_of_a_page_too_many(self) -> None:
+        """Which request it was, how many were expected, and what it asked for."""
+        text = "request 2 of ListJobExecutionsForJob is one too many: expected 1, and this one asks"
+        with stubbed_client(JOB_ID, [FLEET]) as client:
+            list_all(client)
+        with pytest.raises(AssertionError) as caught:
+            list_all(client)
+        assert str(caught.value) == f"{text} for jobId 'firmware-42', maxResults 250"
+
+    def test_of_a_page_too_few(self) -> None:
+        """Which request was not made, and what it would have asked for."""
+        text = (
+            "request 2 of 3 was not made: expected one of ListJobExecutionsForJob that asks for "
+            "jobId 'firmware-42', maxResults 250, status 'FAILED', nextToken 'page-2'"
+        )
+        with (
+            pytest.raises(AssertionError, match=f"^{re.escape(text)}$"),
+            stubbed_client(JOB_ID, [[FAILED]] * 3, status="FAILED") as client,
+        ):
+            next(iter(client.list_job_executions_for_job(JOB_ID, status="FAILED")))
+
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            ({"page_size": 100}, "maxResults is 100, expected 250"),
+            ({"status": "FAILED"}, "status is 'FAILED', expected absent"),
+            (
+                {"status": "FAILED", "page_size": 1},
+                "maxResults is 1, expected 250; status is 'FAILED', expected absent",
+            ),
+        ],
+    )
+    def test_of_other_parameters(self, options: Any, complaint: str) -> None:
+        """Which request it was, which ones differ, and how."""
+        with (
+            pytest.raises(AssertionError) as caught,
+            stubbed_client(JOB_ID, [FLEET]) as client,
+        ):
+            list_all(client, **options)
+        text = "request 1 of ListJobExecutionsForJob is another than expected: "
+        assert str(caught.value) == text + complaint
+
+    def test_of_another_job_and_of_a_status_left_out(self) -> None:
+        """The one by its name, the other as absent."""
+        with (
+            pytest.raises(AssertionError) as caught,
+            stubbed_client(JOB_ID, [[FAILED]], status="FAILED") as client,
+        ):
+            list(client.list_job_executions_for_job("firmware-24"))
+        assert str(caught.value).endswith(
+            "jobId is 'firmware-24', expected 'firmware-42'; status is absent, expected 'FAILED'"
+        )
+
+    def swallow(self, client: IoTJobsClient) -> None:
+        for page_size in (7, 8):
+            with suppress(AssertionError):
+                list_all(client, page_size=page_size)
+
+    def test_even_where_the_code_under_test_swallows_it(self) -> None:
+        """The first of them, when the block ends."""
+        with (
+            pytest.raises(AssertionError, match="maxResults is 7"),
+            stubbed_client(JOB_ID, [FLEET]) as client,
+        ):
+            self.swallow(client)
+
+    def test_but_not_over_what_the_block_itself_raises(self) -> None:
+        """Which comes through as it is."""
+        with pytest.raises(ZeroDivisionError), stubbed_client(JOB_ID, [FLEET]):
+            raise ZeroDivisionError
+
+
+def test_nothing_is_ever_sent() -> None:
+    """Neither other operations nor requests after the block."""
+    with stubbed_client(JOB_ID, []) as client, pytest.raises(UnStubbedResponseError):
+        client.boto3_client.describe_job(jobId=JOB_ID)
+    with pytest.raises(AssertionError, match="one too many"):
+        list_all(client)
+
+
+def test_a_configuration_that_is_wrong_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile or files of the user are not looked at."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_CONFIG_FILE", __file__)
+    with stubbed_client(JOB_ID, [FLEET]) as client:
+        assert list_all(client) == FLEET
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"job_id": "a b"}, "job_id must be"),
+        ({"page_size": 251}, "page_size must be"),
+        ({"status": "failed"}, "status must be"),
+        ({"pages": [FLEET], "page_size": 3}, "pages must be up to 3 executions.*'5 executions'"),
+        ({"pages": ["FAILED"]}, "each of pages must be .*, not 'FAILED'"),
+        ({"pages": [7]}, "each of pages must be .*, not 7"),
+        ({"pages": [ValueError]}, "each of pages must be"),
+        ({"pages": [[{"thingArn": "x"}]]}, "each of pages must be"),
+        (
+            {"pages": [[FAILED, TIMED_OUT]], "status": BOTH},
+            "each of pages must be executions of one of .*, not 'FAILED, TIMED_OUT'",
+        ),
+        ({"pages": [[FAILED]], "status": "REJECTED"}, "each of pages must be .* REJECTED, not"),
+        (
+            {"pages": [[FAILED]], "status": BOTH},
+            "pages must be one or more of each of FAILED, TIMED_OUT, .*, not 'of FAILED'",
+        ),
+        ({"pages": [[TIMED_OUT]], "status": BOTH}, "pages must be one .*, not 'of TIMED_OUT'"),
+        (
+            {"pages": [[TIMED_OUT], [FAILED]], "status": BOTH},
+            "pages must be one .*, not 'of TIMED_OUT, FAILED'",
+        ),
+    ],
+)
+def test_what_no_listing_could_get_is_refused(arguments: Any, complaint: str) -> None:
+    """At the call, by name."""
+    with pytest.raises(InvalidArgumentError, match=complaint):
+        stubbed_client(**{"job_id": JOB_ID, "pages": [[]], **arguments})
