@@ -53,6 +53,7 @@ pytest_collect_file = (
     Sybil(
         parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), SkipParser()],
         patterns=["README.md", "docs/*.md"],
+        excludes=["docs/testing.md"],  # its examples are tests, which test_docs runs
         fixtures=["service"],
     )
     + Sybil(

@@ -59,6 +59,13 @@ def interop(session: nox.Session) -> None:
 
 
 @nox.session
+def kit(session: nox.Session) -> None:
+    """What the testing kit costs in time."""
+    session.install(".")
+    session.run("python", "benchmarks/kit.py")
+
+
+@nox.session
 def storms(session: nox.Session) -> None:
     """Ten thousand storms of each kind, where the tests have two hundred; some minutes."""
     session.install(".", *group("tests"))

@@ -420,7 +420,8 @@ class TestMove:
     def test_what_the_service_left_out_stays_out(self) -> None:
         """Times that are not known do not come from nowhere."""
         bare = JobExecutionSummary("arn:aws:iot:eu-west-1:123456789012:thing/pump-7", "FAILED")
-        with LocalEndpoint({JOB_ID: [bare]}) as endpoint:
+        with LocalEndpoint({JOB_ID: [bare]}) as endpoint, endpoint.client() as client:
+            assert list(client.list_job_executions_for_job(JOB_ID)) == [bare]
             retry = endpoint.move(JOB_ID, "pump-7", "QUEUED")
         assert (retry.execution_number, retry.queued_at, retry.last_updated_at) == (1, None, None)
 

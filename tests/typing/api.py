@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from botocore.config import Config
 from typing_extensions import assert_type
@@ -30,9 +31,13 @@ from iotjobs_client.testing import (
     LocalEndpoint,
     Mishap,
     RawAnswer,
+    StubbedPage,
     make_execution,
     make_fleet,
+    make_response,
+    stubbed_client,
 )
+from iotjobs_client.testing.fixtures import MakeStubbedClient, StartLocalEndpoint
 
 version: str = __version__
 
@@ -126,4 +131,14 @@ def testing() -> None:
         assert_type(endpoint.move("firmware-42", "thing-0", "FAILED"), JobExecutionSummary)
         assert_type(endpoint.url, str)
         assert_type(endpoint.requests, list[ListRequest])
+        assert_type(endpoint.environment, dict[str, str])
         assert_type(endpoint.client(config=Config()), IoTJobsClient)
+    assert_type(make_response(make_fleet(10), next_token="t"), dict[str, Any])
+    pages: list[StubbedPage] = [make_fleet(10), ThrottlingError, ThrottlingError("x"), []]
+    with stubbed_client("firmware-42", pages, status="FAILED", page_size=10) as client:
+        assert_type(client, IoTJobsClient)
+
+
+def fixtures(stubbed_client: MakeStubbedClient, local_endpoint: StartLocalEndpoint) -> None:
+    assert_type(stubbed_client("firmware-42", [[], ThrottlingError], page_size=1), IoTJobsClient)
+    assert_type(local_endpoint({"firmware-42": []}, faults={1: "hang"}), LocalEndpoint)
