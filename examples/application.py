@@ -1,0 +1,36 @@
+"""In an application: which things need a visit, as a function that the rest of it calls.
+
+Run it for a job of yours: ``python examples/application.py firmware-42``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+
+from iotjobs_client import IoTJobsClient, IoTJobsError, JobExecutionStatus
+
+NOT_DONE = ("FAILED", "TIMED_OUT", "REJECTED")
+
+
+def things_to_visit(client: IoTJobsClient, job_id: str) -> dict[JobExecutionStatus, list[str]]:
+    """The things on which a job did not succeed, by how it ended."""
+    things: defaultdict[JobExecutionStatus, list[str]] = defaultdict(list)
+    for execution in client.list_job_executions_for_job(job_id, status=NOT_DONE):
+        things[execution.status].append(execution.thing_name)
+    return dict(things)
+
+
+def main() -> None:
+    """Print the list for the job on the command line."""
+    try:
+        with IoTJobsClient() as client:
+            found = things_to_visit(client, sys.argv[1])
+    except IoTJobsError as error:
+        sys.exit(str(error))
+    for status, names in found.items():
+        print(f"{status} on {len(names)} things: {', '.join(names[:10])}")
+
+
+if __name__ == "__main__":
+    main()

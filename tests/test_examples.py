@@ -1,0 +1,60 @@
+"""The example scripts do what they say, as they are run from a shell."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from support import JOB_ID
+
+from iotjobs_client.testing import make_fleet
+from iotjobs_client.testing.fixtures import StartLocalEndpoint
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+FLEET = make_fleet(600)
+
+
+def run(name: str, *arguments: object) -> object:
+    """The exit code of an example."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        try:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        except SystemExit as error:
+            return error.code
+    return None
+
+
+def test_the_application_prints_what_did_not_succeed(
+    local_endpoint: StartLocalEndpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By how it ended; and an error of the service as one line."""
+    local_endpoint({JOB_ID: FLEET})
+    assert run("application.py", JOB_ID) is None
+    failed = [e.thing_name for e in FLEET if e.status == "FAILED"]
+    expected = f"FAILED on {len(failed)} things: {', '.join(failed[:10])}"
+    assert capsys.readouterr().out.splitlines()[0] == expected
+    assert "no-such-job" in str(run("application.py", "no-such-job"))
+
+
+def test_the_report_is_carried_on_until_it_is_whole(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After an error, after a page that was half written, and not once it is done."""
+    report = tmp_path / "report.csv"
+    missing = dict.fromkeys((1, 3, 5), "garbage")
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults=missing)  # type: ignore[arg-type]
+    codes: list[object] = []
+    while codes[-1:] != [0]:
+        codes.append(run("automation.py", JOB_ID, report))
+        with report.open("a") as file:
+            file.write("thing-9,half a")
+    assert codes == [75, 75, 75, 0]
+    assert capsys.readouterr().err.count("\n") == 3
+    size = len(endpoint.requests)
+    text = report.read_text().removesuffix("thing-9,half a")
+    assert [row.split(",")[0] for row in text.splitlines()] == [e.thing_name for e in FLEET]
+    assert run("automation.py", JOB_ID, report) == 0
+    assert len(endpoint.requests) == size == 6
