@@ -92,6 +92,7 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
         axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=3.5)
+    figure.align_ylabels()
     top, bottom = figure.axes[0], figure.axes[-1]
     top.set_title(f"Rollout of {job_id}", loc="left", fontweight="bold", fontsize=13, pad=22)
     subtitle = (
