@@ -31,7 +31,7 @@ def runs(version: str) -> bool:
 
 def run_tests(session: nox.Session, *packages: str) -> None:
     """Install the package as a user would, not the source folder, and run the tests on it."""
-    session.install(".", *packages, *group("tests"))
+    session.install(".[cli,plot]", *packages, *group("tests"))
     own_file = {"COVERAGE_FILE": f".coverage.{session.name}"}  # sessions may run side by side
     session.run("coverage", "run", "-m", "pytest", *session.posargs, env=own_file)
     if not session.posargs:
@@ -104,7 +104,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """The package, its tests and its API under mypy and pyright, both strict."""
-    session.install("-e", ".", *group("types"))
+    session.install("-e", ".[cli,plot]", *group("types"))
     session.run("mypy", "src", "tests", "benchmarks", "examples", "conftest.py", "noxfile.py")
     session.run("pyright")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from enum import Enum
 from io import StringIO
 
@@ -55,7 +54,7 @@ def printable(text: str) -> str:
 
 def to_row(execution: JobExecutionSummary) -> dict[str, _Value]:
     """The execution's members by their names, with its thing's name; times in ISO 8601, UTC."""
-    # Written out, as are all rows of a large job: in a loop over the members it takes twice as long.
+    # Not in a loop over the members, which takes twice as long.
     queued, started = execution.queued_at, execution.started_at
     updated = execution.last_updated_at
     return {

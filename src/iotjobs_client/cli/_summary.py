@@ -68,12 +68,15 @@ def print_table(job_id: str, summary: RolloutSummary) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    # Captured, for rich has a way of its own to end where a pipe is closed.
     console = Console(file=sys.stdout, no_color=not in_colour(), highlight=False, markup=False)
     block = "#" if console.options.ascii_only else "█"
+    console.begin_capture()
     console.print(
         f"{job_id}: {summary.execution_count:,} executions on {summary.thing_count:,} things: "
         f"{summary.things_succeeded:,} succeeded, {summary.things_failed:,} failed, "
-        f"{summary.things_withdrawn:,} withdrawn, {summary.things_waiting:,} waiting\n"
+        f"{summary.things_withdrawn:,} withdrawn, {summary.things_waiting:,} waiting\n",
+        soft_wrap=True,
     )
     counts = Table("status", box=None, pad_edge=False)
     for heading in ("executions", "things"):
@@ -106,6 +109,7 @@ def print_table(job_id: str, summary: RolloutSummary) -> None:
             )
         console.print()
         console.print(failures)
+    sys.stdout.write(console.end_capture())
 
 
 def _to_text(duration: timedelta) -> str:
