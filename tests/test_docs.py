@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from support import JOB_ID
+from typer.testing import CliRunner
+
+from iotjobs_client import ServiceUnavailableError
+from iotjobs_client.cli._app import app
+from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 ROOT = Path(__file__).parent.parent
 PROMISES = re.findall(r"`(test_\w+(?:::\w+)+)`", (ROOT / "docs" / "promises.md").read_text())
@@ -23,3 +30,42 @@ def test_every_test_that_keeps_a_promise_is_there(promise: str) -> None:
 def test_the_page_of_promises_was_read() -> None:
     """So that the test above has something to check."""
     assert len(PROMISES) > 25
+
+
+PAGE_OF_SHELL = ROOT / "docs" / "automation.md"
+
+
+def sessions() -> list[tuple[str, str]]:
+    """Each command that the page on the shell shows, and what comes out."""
+    blocks = re.findall(r"(?ms)^```console\n(\$ .*?)^```", PAGE_OF_SHELL.read_text())
+    return re.findall(r"(?ms)^\$ (.*?)\n(.*?)(?=^\$ |\Z)", "".join(blocks))
+
+
+def test_the_shell_does_what_its_page_shows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each command gives what stands below it, where ``...`` is anything."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "MAX_ATTEMPTS": "1",
+        "ACCESS_KEY_ID": "x",
+        "SECRET_ACCESS_KEY": "x",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    code = 0
+    # The page tells of a fault at its fourth request, which is that for a second page.
+    faults: dict[int, Fault] = {4: ServiceUnavailableError}
+    with LocalEndpoint({JOB_ID: make_fleet(1000)}, faults=faults) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", endpoint.url)
+        for command, expected in sessions():
+            program, *arguments = shlex.split(command)
+            if program == "echo":
+                assert expected == f"{code}\n"
+                continue
+            ended = CliRunner().invoke(app, arguments, prog_name=program)
+            code = ended.exit_code
+            found = re.sub(r" +$", "", ended.stdout + ended.stderr, flags=re.MULTILINE)
+            pattern = ".*".join(map(re.escape, expected.split("...")))
+            assert re.fullmatch(f"(?s){pattern}", found), f"{command}\n{found}"
+    assert len(sessions()) == 7
