@@ -144,7 +144,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """This library next to others, side by side, written to docs/benchmarks.md; some minutes."""
-    session.install(".", *group("benchmark"))
+    session.install(".[cli]", *group("benchmark"))
     others = []
     for name, package in (("--aio", "aiobotocore"), ("--cli", "awscli")):
         # Each in a folder of its own, for they need other versions of botocore.

@@ -109,22 +109,22 @@ class RolloutSummary:
 
     @property
     def things_succeeded(self) -> int:
-        """Things that are done: SUCCEEDED."""
+        """Things that are done, SUCCEEDED."""
         return self.things.get(JobExecutionStatus.SUCCEEDED, 0)
 
     @property
     def things_failed(self) -> int:
-        """Things that ended otherwise by themselves: FAILED, TIMED_OUT or REJECTED."""
+        """Things that ended otherwise by themselves, FAILED, TIMED_OUT or REJECTED."""
         return sum(self.things.get(status, 0) for status in _FAILED)
 
     @property
     def things_withdrawn(self) -> int:
-        """Things that the job was taken from: REMOVED or CANCELED."""
+        """Things that the job was taken from, REMOVED or CANCELED."""
         return sum(self.things.get(status, 0) for status in _WITHDRAWN)
 
     @property
     def things_waiting(self) -> int:
-        """Things that are not at an end: QUEUED, IN_PROGRESS, or in a status we do not know."""
+        """Things that are not at an end, QUEUED, IN_PROGRESS or in a status we do not know."""
         return sum(count for status, count in self.things.items() if not status.is_terminal)
 
 
