@@ -31,7 +31,7 @@ def runs(version: str) -> bool:
 
 def run_tests(session: nox.Session, *packages: str) -> None:
     """Install the package as a user would, not the source folder, and run the tests on it."""
-    session.install(".", *packages, *group("tests"))
+    session.install(".[cli,plot]", *packages, *group("tests"))
     # Most of a test's time is waiting; an example goes on from those before it in its file.
     everything = ("--numprocesses=3", "--dist=loadfile", "--cov")
     own_file = {"COVERAGE_FILE": f".coverage.{session.name}"}  # sessions may run side by side
@@ -128,7 +128,7 @@ def workflows(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """The package, its tests and its API under mypy and pyright, both strict."""
-    session.install("-e", ".", *group("types"))
+    session.install("-e", ".[cli,plot]", *group("types"))
     session.run("mypy", "src", "tests", "benchmarks", "examples", "conftest.py", "noxfile.py")
     session.run("pyright")
 
@@ -177,7 +177,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """This library next to others, side by side, written to docs/benchmarks.md; some minutes."""
-    session.install(".", *group("benchmark"))
+    session.install(".[cli]", *group("benchmark"))
     others = []
     for name, package in (("--aio", "aiobotocore"), ("--cli", "awscli")):
         # Each in a folder of its own, for they need other versions of botocore.

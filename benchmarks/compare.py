@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import botocore
-from contenders import AIO, CLI, CONTENDERS, OURS, PAGE_SIZE, PREFETCH, RAW
+from contenders import AIO, CLI, CONTENDERS, OUR_CLI, OURS, PAGE_SIZE, PREFETCH, RAW
 from profiles import profile
 from service import served
 from typing_extensions import Self
@@ -93,7 +93,7 @@ def compare(
         rounds, {name: partial(workers[name].list_once, url, job_id) for name in workers}
     )
     for name, measured in found.items():
-        if name != CLI and {one["count"] for one in measured} != {SIZES[job_id]}:
+        if {one["count"] for one in measured} != {SIZES[job_id]}:
             raise SystemExit(f"{name} did not list all")
     return found
 
@@ -166,6 +166,12 @@ def kept(url: str) -> dict[str, float]:
     return found
 
 
+def command_lines(url: str, folder: str, rounds: int) -> dict[str, list[Measured]]:
+    """Ours and that of AWS, a process for each listing of a large job."""
+    with Worker(OUR_CLI) as ours, Worker(CLI, PYTHONPATH=folder) as theirs:
+        return compare(rounds, url, LARGE, {OUR_CLI: ours, CLI: theirs})
+
+
 def main() -> None:
     """Measure everything, and write it down."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -208,6 +214,7 @@ def main() -> None:
             "starts": starts(urls[0], 9),
             "kept": kept(urls[0]),
             "growth": growth(),
+            "commands": command_lines(urls[0], options.cli, 5),
             "profile": profile(urls[0], JOB),
         }
     results["minutes"] = (time.monotonic() - began) / 60

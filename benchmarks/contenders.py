@@ -136,6 +136,11 @@ def floor(url: str, job_id: str) -> Iterator[object]:
 RAW, AIO, FLOOR = "boto3, paginator", "aiobotocore, paginator", "http.client + json.loads"
 OURS, PREFETCH = "iotjobs_client, owned", "iotjobs_client, prefetch"
 CLI = "aws CLI, whole process"
+OUR_CLI = "iotjobs list, whole process"
+COMMANDS = {
+    CLI: ("awscli", "iot", "list-job-executions-for-job", "--output", "json", "--job-id"),
+    OUR_CLI: ("iotjobs_client", "list"),
+}
 CONTENDERS: dict[str, Callable[[str, str], Iterable[object]]] = {
     RAW: raw_paginator,
     "boto3, client loop": raw_loop,
@@ -153,23 +158,30 @@ def memory(what: str) -> int:
     return int(status.partition(f"{what}:")[2].split()[0]) * 1024
 
 
-def run_cli(url: str, job_id: str) -> dict[str, float]:
-    """The AWS CLI from start to end, its output thrown away."""
+def run_command(name: str, url: str, job_id: str) -> dict[str, float]:
+    """A command line from start to end: all of it, and up to the first row that comes out."""
     command = [
-        *(sys.executable, "-m", "awscli", "iot", "list-job-executions-for-job"),
-        *("--job-id", job_id, "--page-size", str(PAGE_SIZE), "--output", "json"),
+        *(sys.executable, "-m", *COMMANDS[name], job_id, "--page-size", str(PAGE_SIZE)),
         *("--endpoint-url", url, "--region", REGION),
     ]
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **keys})
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **keys})
+    assert process.stdout is not None
+    first, count = 0.0, 0
+    with process.stdout:
+        for line in process.stdout:
+            if b'"thingArn"' in line or b'"thing_arn"' in line:
+                first = first or time.perf_counter() - start
+                count += 1
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
     process.returncode = status
     if status:
-        raise SystemExit("the AWS CLI failed")
+        raise SystemExit(f"{name} failed")
     cpu = usage.ru_utime + usage.ru_stime
-    return {"cpu": cpu, "wall": wall, "first": wall, "peak": usage.ru_maxrss * 1024}
+    peak = usage.ru_maxrss * 1024
+    return {"count": count, "cpu": cpu, "wall": wall, "first": first, "peak": peak}
 
 
 def list_once(name: str, url: str, job_id: str, pause: float, *, keep: bool) -> dict[str, float]:
@@ -206,8 +218,8 @@ def list_once(name: str, url: str, job_id: str, pause: float, *, keep: bool) -> 
 if __name__ == "__main__":
     for line in sys.stdin:
         request = json.loads(line)
-        if sys.argv[1] == CLI:
-            answer = run_cli(request["url"], request["job_id"])
+        if sys.argv[1] in COMMANDS:
+            answer = run_command(sys.argv[1], request["url"], request["job_id"])
         else:
             answer = list_once(sys.argv[1], **request)
         print(json.dumps(answer), flush=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from contenders import FLOOR, OURS, PREFETCH, RAW
+from contenders import CLI, FLOOR, OUR_CLI, OURS, PREFETCH, RAW
 from matplotlib.figure import Figure
 
 OURS_COLOUR, OTHERS_COLOUR, FLOOR_COLOUR = "#0072B2", "#999999", "#E69F00"  # told apart by all
@@ -80,6 +80,19 @@ row, and never import boto3.
 A list of 100,000 executions takes {kept_ours:.0f} MiB; boto3's dictionaries of the same take
 {kept_raw:.0f} MiB, {kept_ratio:.1f} times as much.
 
+## From the shell
+
+A job of {large:,} executions, from the start of the process to its end:
+
+| | first row after | all after | most that the process held |
+| --- | --- | --- | --- |
+{commands}
+
+Of the AWS CLI's, `iotjobs list` takes {first_share} of the time to the first row,
+{wall_share} of the time to the last, and {peak_share} of the memory.
+The AWS CLI keeps all that it lists, so the larger the job the more it takes; ours takes as much for
+any. What it holds is mostly boto3 with its model of the service.
+
 ## Growth
 
 | Pages | Time a page | Memory grew by at most |
@@ -113,6 +126,26 @@ def exponent(growth: Mapping[int, float]) -> float:
     """Of the power of the number of pages with which the time grows."""
     points = [(math.log(n), math.log(n * each)) for n, each in growth.items() if n > 1]
     return statistics.linear_regression(*zip(*points, strict=True)).slope
+
+
+def command_lines(found: Mapping[str, list[Mapping[str, float]]]) -> dict[str, Any]:
+    """What the page says of the command lines."""
+    return {
+        "large": round(found[CLI][0]["count"]),
+        "commands": rows(
+            (
+                f"`{name.partition(',')[0]}`",
+                f"{statistics.median(one['first'] for one in measured):.2f} s",
+                f"{statistics.median(one['wall'] for one in measured):.2f} s",
+                f"{max(one['peak'] for one in measured) / 2**20:.0f} MiB",
+            )
+            for name, measured in found.items()
+        ),
+        **{
+            f"{what}_share": median_and_spread(ratios(found[OUR_CLI], found[CLI], what), 2)
+            for what in ("first", "wall", "peak")
+        },
+    }
 
 
 def write_report(results: Mapping[str, Any], folder: Path) -> None:
@@ -182,6 +215,7 @@ def write_report(results: Mapping[str, Any], folder: Path) -> None:
             for n, one in results["growth"].items()
         ),
         slope=exponent(growth),
+        **command_lines(results["commands"]),
     )
     (folder / "benchmarks.md").write_text(page)
     draw(cost, growth, folder / "benchmarks.svg")

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from support import JOB_ID
+from typer.testing import CliRunner
+
+from iotjobs_client import ServiceUnavailableError
+from iotjobs_client.cli._app import app
+from iotjobs_client.testing import make_fleet
+from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 ROOT = Path(__file__).parent.parent
 PROMISES = re.findall(r"`(test_\w+(?:::\w+)+)`", (ROOT / "docs" / "promises.md").read_text())
@@ -37,3 +45,34 @@ def test_the_tests_on_the_page_about_testing_pass(pytester: pytest.Pytester) -> 
     pytester.syspathinsert()
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=len(re.findall(r"^def test_", page, re.MULTILINE)))
+
+
+PAGE_OF_SHELL = ROOT / "docs" / "automation.md"
+
+
+def sessions() -> list[tuple[str, str]]:
+    """Each command that the page on the shell shows, and what comes out."""
+    blocks = re.findall(r"(?ms)^```console\n(\$ .*?)^```", PAGE_OF_SHELL.read_text())
+    return re.findall(r"(?ms)^\$ (.*?)\n(.*?)(?=^\$ |\Z)", "".join(blocks))
+
+
+def test_the_shell_does_what_its_page_shows(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each command gives what stands below it, where ``...`` is anything."""
+    monkeypatch.chdir(tmp_path)
+    # The page tells of a fault at its fourth request, which is that for a second page.
+    local_endpoint({JOB_ID: make_fleet(1000)}, faults={4: ServiceUnavailableError})
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    code = 0
+    for command, expected in sessions():
+        program, *arguments = shlex.split(command)
+        if program == "echo":
+            assert expected == f"{code}\n"
+            continue
+        ended = CliRunner().invoke(app, arguments, prog_name=program)
+        code = ended.exit_code
+        found = re.sub(r" +$", "", ended.stdout + ended.stderr, flags=re.MULTILINE)
+        pattern = ".*".join(map(re.escape, expected.split("...")))
+        assert re.fullmatch(f"(?s){pattern}", found), f"{command}\n{found}"
+    assert len(sessions()) == 7

@@ -16,8 +16,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iot.models import iot_backends
 from moto.server import ThreadedMotoServer
 from support import JOB_ID, boto3_client, session, to_item
+from typer.testing import CliRunner
 
 from iotjobs_client import IoTJobsClient, JobExecutionStatus
+from iotjobs_client.cli._app import app
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
 
 REGION = "eu-west-1"
@@ -111,6 +113,29 @@ def test_several_statuses_are_each_listed_whole(ours: IoTJobsClient, theirs: Any
     found = ours.list_job_executions_for_job(JOB_ID, status=["FAILED", "QUEUED"], page_size=2)
     expected = list_raw(theirs, status="QUEUED") + list_raw(theirs, status="FAILED")
     assert [to_item(execution) for execution in found] == expected
+
+
+def test_the_command_line_lists_what_raw_boto3_lists(
+    server: str, theirs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row an execution, with the same members."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    options = ["--page-size=5", f"--endpoint-url={server}", f"--region={REGION}"]
+    found = CliRunner().invoke(app, ["list", JOB_ID, *options])
+    rows = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [
+        (row["thing_arn"], row["status"], row["queued_at"], row["execution_number"]) for row in rows
+    ] == [
+        (
+            item["thingArn"],
+            item["jobExecutionSummary"]["status"],
+            item["jobExecutionSummary"]["queuedAt"].astimezone(timezone.utc).isoformat(),
+            item["jobExecutionSummary"]["executionNumber"],
+        )
+        for item in list_raw(theirs)
+    ]
+    assert len(rows) == SIZE
 
 
 def answer_of(client: Any, **arguments: Any) -> Any:

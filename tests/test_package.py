@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import iotjobs_client
+import iotjobs_client.rollout
 import iotjobs_client.testing
 from iotjobs_client import client, exceptions, models, paginator
 
@@ -47,7 +48,7 @@ def test_all_public_classes_are_at_the_top_and_nothing_else() -> None:
     "value",
     [
         value
-        for module in (iotjobs_client, iotjobs_client.testing)
+        for module in (iotjobs_client, iotjobs_client.rollout, iotjobs_client.testing)
         for value in (getattr(module, name) for name in module.__all__)
         if isinstance(value, (type, FunctionType))
     ],
@@ -67,6 +68,7 @@ def test_importing_loads_neither_boto3_nor_botocore() -> None:
     loaded = run(
         "import sys, iotjobs_client; print([m for m in ('boto3', 'botocore', 'urllib3',"
         " 'logging', 'asyncio', 'hashlib', 'importlib.metadata', 'typing_extensions',"
+        " 'typer', 'rich', 'matplotlib', 'iotjobs_client.cli', 'iotjobs_client.rollout',"
         " 'iotjobs_client.testing') if m in sys.modules])"
     )
     assert loaded == "[]"

@@ -1,0 +1,23 @@
+"""The command line, ``iotjobs`` or ``python -m iotjobs_client``; it needs the extra ``cli``."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command that the process's arguments name, and exit with its code."""
+    try:
+        from iotjobs_client.cli._app import app
+
+        app()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("rich", "typer"):
+            raise
+        sys.exit("iotjobs needs more: python -m pip install 'iotjobs-client[cli]'")
+    except KeyboardInterrupt:  # before a command was there to tell of it
+        sys.exit(_INTERRUPTED)

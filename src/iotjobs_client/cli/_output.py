@@ -1,0 +1,103 @@
+"""Where rows go: standard output, or a file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+
+
+class StandardOutput:
+    """What a shell may redirect. What was written is out, so an end or a fault changes nothing.
+
+    Args:
+        resume_token: Where the listing goes on, which began somewhere else.
+    """
+
+    def __init__(self, resume_token: str | None) -> None:
+        self.is_empty = resume_token is None
+
+    def write(self, text: str) -> None:
+        """Write and flush, for the reader need not wait for more."""
+        data = text.encode(sys.stdout.encoding, errors="backslashreplace")
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def finish(self) -> None:
+        """See above."""
+
+    def stop(self, resume_token: str | None) -> None:
+        """See above."""
+
+
+class OutputFile:
+    """Rows collected beside ``path``, in a file that takes its name when all are there.
+
+    After a fault they are kept under a name that is made from the resume token: only the run
+    that resumes right there finds them. So nothing is lost, and nothing is in the file twice.
+
+    Args:
+        path: The file. If it is there, a run that does not resume replaces it.
+        resume_token: Where the listing goes on: after the rows that were kept for this token,
+            or else after those in ``path``.
+
+    Raises:
+        OSError: There can be no such file.
+    """
+
+    def __init__(self, path: Path, resume_token: str | None) -> None:
+        self._path = Path(os.path.realpath(path))  # of a link, what it leads to
+        if self._path.exists() and not self._path.is_file():
+            raise OSError(f"{path} is not a file")
+        self._kept = None if resume_token is None else self._name_for(resume_token)
+        self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            self._file = self._part.open("wb")
+        except OSError as error:
+            raise OSError(f"cannot write {path}: {error.strerror}") from error
+        if self._path.exists():
+            shutil.copymode(self._path, self._part)
+        if self._kept is not None:
+            before = self._kept if self._kept.exists() else self._path
+            with suppress(FileNotFoundError), before.open("rb") as source:
+                shutil.copyfileobj(source, self._file)
+        self._size = self._file.tell()
+        self.is_empty = self._size == 0
+
+    def _name_for(self, resume_token: str) -> Path:
+        digest = blake2b(resume_token.encode(errors="replace"), digest_size=6).hexdigest()
+        return self._path.with_name(f"{self._path.name}.{digest}.part")
+
+    def write(self, text: str) -> None:
+        """Add to the part."""
+        self.write_bytes(text.encode())
+
+    def write_bytes(self, data: bytes) -> None:
+        """Likewise, of what is no text."""
+        self._file.write(data)
+        self._file.flush()
+        self._size = self._file.tell()
+
+    def finish(self) -> None:
+        """Give the part its name."""
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._path)
+        if self._kept is not None:
+            self._kept.unlink(missing_ok=True)
+
+    def stop(self, resume_token: str | None) -> None:
+        """Keep what was written for whoever resumes there."""
+        with suppress(OSError):  # of a full disk, again
+            self._file.close()
+        if resume_token is None:
+            self._part.unlink()
+            return
+        os.truncate(self._part, self._size)  # what a full disk took of the last page
+        kept = self._name_for(resume_token)
+        self._part.replace(kept)
+        if self._kept not in (None, kept):
+            self._kept.unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""``iotjobs summary``: a rollout in numbers, for people or for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from enum import Enum
+
+from iotjobs_client.cli._formats import COLOURS, printable, to_harmless_json, to_row
+from iotjobs_client.cli._terminal import in_colour
+from iotjobs_client.rollout import Durations, RolloutSummary
+
+_BAR = 30
+
+
+class SummaryFormat(str, Enum):
+    """What ``iotjobs summary`` writes."""
+
+    table = "table"
+    json = "json"
+
+
+def to_json(job_id: str, summary: RolloutSummary) -> str:
+    """An object, with durations in seconds."""
+    return to_harmless_json(
+        json.dumps(
+            {
+                "job_id": job_id,
+                "executions": {
+                    "total": summary.execution_count,
+                    "by_status": dict(summary.executions),
+                },
+                "things": {
+                    "total": summary.thing_count,
+                    "succeeded": summary.things_succeeded,
+                    "failed": summary.things_failed,
+                    "withdrawn": summary.things_withdrawn,
+                    "waiting": summary.things_waiting,
+                    "by_status": dict(summary.things),
+                },
+                "waiting_seconds": _to_seconds(summary.waiting),
+                "running_seconds": _to_seconds(summary.running),
+                "failed_last": [to_row(execution) for execution in summary.failed_last],
+            },
+            indent=2,
+        )
+    )
+
+
+def _to_seconds(durations: Durations) -> dict[str, float | None]:
+    return {
+        "count": durations.count,
+        **{
+            name: None if duration is None else duration.total_seconds()
+            for name, duration in _named(durations).items()
+        },
+    }
+
+
+def _named(durations: Durations) -> dict[str, timedelta | None]:
+    return {"median": durations.median, "p90": durations.p90, "max": durations.maximum}
+
+
+def print_table(job_id: str, summary: RolloutSummary) -> None:
+    """Counts with bars, durations, and the things that failed last."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # Captured, for rich has a way of its own to end where a pipe is closed.
+    console = Console(file=sys.stdout, no_color=not in_colour(), highlight=False, markup=False)
+    block = "#" if console.options.ascii_only else "█"
+    console.begin_capture()
+    console.print(
+        f"{job_id}: {summary.execution_count:,} executions on {summary.thing_count:,} things: "
+        f"{summary.things_succeeded:,} succeeded, {summary.things_failed:,} failed, "
+        f"{summary.things_withdrawn:,} withdrawn, {summary.things_waiting:,} waiting\n",
+        soft_wrap=True,
+    )
+    counts = Table("status", box=None, pad_edge=False)
+    for heading in ("executions", "things"):
+        counts.add_column(heading, justify="right")
+    counts.add_column("of all things", no_wrap=True)
+    for status, count in summary.executions.items():
+        things = summary.things.get(status, 0)
+        share = things / summary.thing_count
+        bar = Text(block * round(_BAR * share), style=COLOURS.get(status, ""))
+        counts.add_row(
+            printable(status), f"{count:,}", f"{things:,}", bar.append(f" {share:.1%}", "none")
+        )
+    console.print(counts)
+    times = Table("time", box=None, pad_edge=False)
+    for heading in ("executions", *_named(summary.waiting)):
+        times.add_column(heading, justify="right")
+    for name, durations in (("waiting", summary.waiting), ("running", summary.running)):
+        shown = ("-" if d is None else _to_text(d) for d in _named(durations).values())
+        times.add_row(name, f"{durations.count:,}", *shown)
+    console.print()
+    console.print(times)
+    if summary.failed_last:
+        failures = Table("failed last", "status", "at", box=None, pad_edge=False)
+        for execution in summary.failed_last:
+            at = execution.last_updated_at
+            failures.add_row(
+                Text(printable(execution.thing_name)),
+                execution.status.value,
+                "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC",
+            )
+        console.print()
+        console.print(failures)
+    sys.stdout.write(console.end_capture())
+
+
+def _to_text(duration: timedelta) -> str:
+    """Such as ``0:03:34``: to the second."""
+    return str(timedelta(seconds=round(duration.total_seconds())))

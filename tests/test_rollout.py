@@ -1,0 +1,224 @@
+"""Summing up a rollout: which execution is a thing's last, counts, durations, the curve."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
+from iotjobs_client.rollout import Durations, latest_per_thing, summarize
+from iotjobs_client.testing import make_execution, make_fleet
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def attempt(
+    status: str, number: int | None, queued: float | None, thing: str = "pump-7"
+) -> JobExecutionSummary:
+    queued_at = None if queued is None else after(queued)
+    return make_execution(thing, status, execution_number=number, queued_at=queued_at)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        pytest.param(attempt("FAILED", 1, 9), attempt("SUCCEEDED", 2, 0), id="the higher number"),
+        pytest.param(attempt("FAILED", None, 0), attempt("SUCCEEDED", 1, 9), id="one without"),
+        pytest.param(attempt("FAILED", None, 0), attempt("SUCCEEDED", None, 9), id="both without"),
+    ],
+)
+def test_the_last_execution_of_a_thing_is_found_in_any_order(
+    earlier: JobExecutionSummary, later: JobExecutionSummary
+) -> None:
+    """By its number, or where one of two has none by the time at which it was queued."""
+    assert list(latest_per_thing([earlier, later]).values()) == [later]
+    assert list(latest_per_thing([later, earlier]).values()) == [later]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(attempt("QUEUED", 1, 0), attempt("FAILED", 1, 0), id="the same execution"),
+        pytest.param(attempt("FAILED", None, None), attempt("QUEUED", 1, None), id="unknown order"),
+        pytest.param(attempt("QUEUED", None, None), attempt("FAILED", None, None), id="unknown"),
+    ],
+)
+def test_failing_that_the_last_is_what_comes_later(
+    first: JobExecutionSummary, second: JobExecutionSummary
+) -> None:
+    """A listing gives the later state of an execution last."""
+    assert list(latest_per_thing(iter([first, second])).values()) == [second]
+
+
+def test_things_keep_the_order_in_which_they_come_first() -> None:
+    """By their ARNs, of which other regions have others."""
+    fleet = make_fleet(5)
+    found = latest_per_thing([*fleet, attempt("QUEUED", 2, 0, "thing-0")])
+    assert list(found) == [execution.thing_arn for execution in fleet]
+
+
+def test_every_execution_counts_once_and_every_thing_once() -> None:
+    """One that was listed in two states counts in the later; a retried thing where it stands."""
+    summary = summarize(
+        [
+            attempt("IN_PROGRESS", 1, 0, "a"),
+            attempt("FAILED", 1, 0, "a"),
+            attempt("SUCCEEDED", 2, 9, "a"),
+            attempt("FAILED", 1, 0, "a"),
+            attempt("TIMED_OUT", 1, 0, "b"),
+            attempt("CANCELED", 1, 0, "c"),
+            attempt("QUEUED", 1, 0, "d"),
+        ]
+    )
+    assert list(summary.executions.items()) == [
+        ("QUEUED", 1),
+        ("SUCCEEDED", 1),
+        ("FAILED", 1),
+        ("TIMED_OUT", 1),
+        ("CANCELED", 1),
+    ]
+    assert summary.things == {"QUEUED": 1, "SUCCEEDED": 1, "TIMED_OUT": 1, "CANCELED": 1}
+    assert (summary.execution_count, summary.thing_count) == (5, 4)
+    assert (summary.things_succeeded, summary.things_failed) == (1, 1)
+    assert (summary.things_withdrawn, summary.things_waiting) == (1, 1)
+
+
+def test_a_status_that_we_do_not_know_is_counted() -> None:
+    """As one that waits, behind those that we know."""
+    summary = summarize([make_execution("a", "PAUSED"), make_execution("b", "CANCELED")])
+    assert list(summary.executions) == ["CANCELED", "PAUSED"]
+    assert summary.things_waiting == 1
+    assert summary.running.count == 1
+
+
+@given(st.lists(st.sampled_from([*JobExecutionStatus, "PAUSED"]), max_size=20), st.randoms())
+@settings(max_examples=50)
+def test_the_order_of_a_listing_does_not_matter(
+    statuses: list[str], shuffler: random.Random
+) -> None:
+    """Where each execution comes once; and every thing is in one of the four groups."""
+    executions = [
+        make_execution(
+            f"thing-{number % 3}",
+            status,
+            execution_number=1 + number // 3,
+            last_updated_at=after(number),
+        )
+        for number, status in enumerate(statuses)
+    ]
+    summary = summarize(executions)
+    shuffled = shuffler.sample(executions, len(executions))
+    assert summarize(shuffled) == summary
+    assert summary.execution_count == len(executions)
+    assert (
+        summary.thing_count
+        == min(len(executions), 3)
+        == (
+            summary.things_succeeded
+            + summary.things_failed
+            + summary.things_withdrawn
+            + summary.things_waiting
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "median", "p90", "maximum"),
+    [
+        pytest.param([7], 7, 7, 7, id="one"),
+        pytest.param([4, 2], 2, 4, 4, id="two"),
+        pytest.param(range(10, 0, -1), 5, 9, 10, id="ten"),
+        pytest.param(range(11), 5, 9, 10, id="eleven"),
+        pytest.param(range(1, 101), 50, 90, 100, id="a hundred"),
+    ],
+)
+def test_percentiles_are_by_nearest_rank(
+    seconds: range, median: int, p90: int, maximum: int
+) -> None:
+    """The shortest duration that so many percent do not exceed: one that was measured."""
+    summary = summarize(
+        make_execution(
+            f"thing-{each}",
+            queued_at=START,
+            started_at=after(each),
+            last_updated_at=after(3 * each),
+        )
+        for each in seconds
+    )
+    expected = (timedelta(seconds=each) for each in (median, p90, maximum))
+    assert summary.waiting == Durations(len(seconds), *expected)
+    assert summary.running.median == timedelta(seconds=2 * median)
+
+
+def test_only_what_is_known_is_measured() -> None:
+    """An execution that goes on has not run as long as it will, and absent times say nothing."""
+    summary = summarize(
+        [
+            make_execution("a", "IN_PROGRESS"),
+            make_execution("b", "SUCCEEDED", queued_at=None),
+            make_execution("c", "SUCCEEDED", started_at=None),
+            make_execution("d", "SUCCEEDED", last_updated_at=None),
+        ]
+    )
+    assert (summary.waiting.count, summary.running.count) == (2, 1)
+    assert summarize([]).waiting == Durations(0, None, None, None)
+
+
+def test_the_things_that_failed_last_come_latest_first() -> None:
+    """By their last executions alone, and not more than wanted."""
+    failures = [
+        make_execution(f"thing-{n}", status, last_updated_at=after(n))
+        for n, status in enumerate(["FAILED", "TIMED_OUT", "REJECTED"])
+    ]
+    others = [make_execution("x", "CANCELED"), make_execution("y", "FAILED", last_updated_at=None)]
+    retried = [attempt("FAILED", 1, 0), attempt("SUCCEEDED", 2, 0)]
+    summary = summarize([*failures, *others, *retried])
+    assert summary.failed_last == (*reversed(failures), others[1])
+    assert summarize(failures, failures=2).failed_last == (failures[2], failures[1])
+    assert summarize(failures, failures=0).failed_last == ()
+
+
+@pytest.mark.parametrize("failures", [-1, True, 1.5])
+def test_a_number_of_failures_that_is_none_is_refused(failures: int) -> None:
+    """With the rule."""
+    with pytest.raises(InvalidArgumentError, match="failures must be an int of at least 0"):
+        summarize([], failures=failures)
+
+
+def test_the_curve_goes_from_nothing_to_all() -> None:
+    """Each number grows, from the first execution queued to the last update of all."""
+    fleet = make_fleet(2000)
+    summary = summarize(fleet)
+    first, *_, last = summary.curve
+    assert first.at == fleet[0].queued_at
+    assert last.at == max(execution.last_updated_at or START for execution in fleet)
+    assert (first.queued, first.started, sum(first.ended.values())) == (1, 0, 0)
+    assert last.queued == 2000
+    assert last.started == summary.waiting.count
+    assert last.ended == {s: n for s, n in summary.executions.items() if s.is_terminal}
+    for one, following in zip(summary.curve, summary.curve[1:], strict=False):
+        assert one.at < following.at
+        assert one.queued <= following.queued
+        assert one.started <= following.started
+        assert all(one.ended[status] <= following.ended[status] for status in one.ended)
+    halfway = summary.curve[120]
+    assert halfway.at == first.at + (last.at - first.at) / 2
+    assert halfway.ended[JobExecutionStatus.FAILED] == sum(
+        execution.status == "FAILED" and (execution.last_updated_at or START) <= halfway.at
+        for execution in fleet
+    )
+
+
+def test_the_curve_of_one_moment_is_one_point() -> None:
+    """And where nothing is known of the queue there is none."""
+    (point,) = summarize([make_execution("a", "QUEUED")]).curve
+    assert (point.at, point.queued, point.started, point.ended) == (START, 1, 0, {})
+    assert summarize([make_execution("a", queued_at=None)]).curve == ()
