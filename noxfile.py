@@ -54,7 +54,7 @@ def lowest(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """That other clients list the same from the endpoint of the testing kit."""
     # Together, so that they agree on a botocore, which each of them holds to a version.
-    session.install(".", *group("tests"), "awscli", "aiobotocore")
+    session.install(".[cli]", *group("tests"), "awscli", "aiobotocore")
     session.run("pytest", "tests/interop.py", *session.posargs)
 
 

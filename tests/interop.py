@@ -1,4 +1,4 @@
-"""What other clients list from a ``LocalEndpoint``: the AWS CLI, aiobotocore and raw boto3.
+"""What others list from a ``LocalEndpoint`` or moto: the AWS CLI, aiobotocore and raw boto3.
 
 ``nox -s interop`` runs it, for the first two need a botocore of their own choice beside them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -17,10 +18,11 @@ from typing import Any
 import boto3
 import pytest
 from aiobotocore.session import get_session
+from moto.server import ThreadedMotoServer
 from support import JOB_ID
 
 from iotjobs_client import JobExecutionSummary, ThrottlingError
-from iotjobs_client.testing import make_fleet
+from iotjobs_client.testing import make_fleet, make_response
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 FLEET = make_fleet(600)
@@ -60,6 +62,25 @@ def with_boto3(job_id: str, status: str | None) -> list[dict[str, Any]]:
     return items
 
 
+def with_our_command_line(job_id: str, status: str | None) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "iotjobs_client", "list", job_id]
+    if status is not None:
+        command.append(f"--status={status}")
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    rows = [json.loads(line) for line in answer.stdout.splitlines()]
+    return [make_response([to_summary(row)])["executionSummaries"][0] for row in rows]
+
+
+def to_summary(row: dict[str, Any]) -> JobExecutionSummary:
+    times = {
+        name: value and datetime.fromisoformat(value)
+        for name, value in row.items()
+        if name.endswith("_at")
+    }
+    del row["thing_name"]
+    return JobExecutionSummary(**{**row, **times})
+
+
 CLIENTS = [with_the_aws_cli, with_aiobotocore, with_boto3]
 
 
@@ -78,12 +99,12 @@ def to_execution(item: dict[str, Any]) -> JobExecutionSummary:
         queued_at=times["queuedAt"],
         started_at=times["startedAt"],
         last_updated_at=times["lastUpdatedAt"],
-        retry_attempt=summary["retryAttempt"],
+        retry_attempt=summary.get("retryAttempt"),
     )
 
 
 @pytest.mark.parametrize("status", [None, "FAILED"])
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [*CLIENTS, with_our_command_line])
 def test_all_list_the_same(
     client: Client, status: str | None, local_endpoint: StartLocalEndpoint
 ) -> None:
@@ -111,6 +132,31 @@ def test_all_are_refused_the_same(
     local_endpoint({JOB_ID: FLEET})
     with pytest.raises(Exception, match=code):
         client(job_id, status)
+
+
+@pytest.mark.parametrize("status", [None, "QUEUED"])
+def test_our_rows_are_those_of_the_aws_cli(
+    status: str | None, local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From moto's server, which neither of us wrote."""
+    local_endpoint({})  # for the environment, but for the URL
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", f"http://{host}:{port}")
+    iot: Any = boto3.client("iot")
+    arns = [iot.create_thing(thingName=f"thing-{n}")["thingArn"] for n in range(300)]
+    iot.create_job(jobId=JOB_ID, targets=arns, document="{}")
+    iot.cancel_job_execution(jobId=JOB_ID, thingName="thing-3", force=True)
+    ours, theirs = (
+        [to_execution(item) for item in client(JOB_ID, status)]
+        for client in (with_our_command_line, with_the_aws_cli)
+    )
+    iot.close()
+    server.stop()
+    assert ours == theirs
+    assert len(ours) == (300 if status is None else 299)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
