@@ -51,6 +51,13 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def frames(session: nox.Session) -> None:
+    """The examples that need pandas, polars and Arrow, on one Python."""
+    session.install(".", *group("tests"), *group("frames"))
+    session.run("pytest", *(session.posargs or ("docs/dataframes.md",)))
+
+
+@nox.session
 def storms(session: nox.Session) -> None:
     """Ten thousand storms of each kind, where the tests have two hundred; some minutes."""
     session.install(".", *group("tests"))
