@@ -52,9 +52,10 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def frames(session: nox.Session) -> None:
-    """The examples that need pandas, polars and Arrow, on one Python."""
+    """The examples that need pandas, polars, Arrow and Dask, on one Python."""
     session.install(".", *group("tests"), *group("frames"))
-    session.run("pytest", *(session.posargs or ("docs/dataframes.md",)))
+    session.run("pytest", "docs/dataframes.md")
+    session.run("python", "examples/scale_out.py", *session.posargs)
 
 
 @nox.session
