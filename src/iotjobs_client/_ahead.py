@@ -32,11 +32,13 @@ class CallAhead(Generic[_T]):
         self._under_way = Lock()
         self._under_way.acquire()
         context = copy_context()
-        start_new_thread(lambda: context.run(self._run, call), ())
+        calls = [call]
+        start_new_thread(lambda: context.run(self._run, calls), ())
 
-    def _run(self, call: Callable[[], _T]) -> None:
+    def _run(self, calls: list[Callable[[], _T]]) -> None:
         try:
-            self._result = call()
+            # Taken out, so that nothing holds it any longer when whoever waits for it goes on.
+            self._result = calls.pop()()
         except BaseException as error:  # noqa: BLE001  (whoever takes the outcome gets it)
             self._error = error
         finally:
@@ -44,8 +46,8 @@ class CallAhead(Generic[_T]):
             self._is_over = True
             for wake in tuple(self._wakers):
                 wake()
-            # The error's traceback holds this frame: with these, all would be kept in a cycle.
-            del self, call
+            # The error's traceback holds this frame: with this, all would be kept in a cycle.
+            del self
 
     @property
     def is_there(self) -> bool:
