@@ -65,6 +65,13 @@ def kit(session: nox.Session) -> None:
     session.run("python", "benchmarks/kit.py")
 
 
+def frames(session: nox.Session) -> None:
+    """The examples that need pandas, polars, Arrow and Dask, on one Python."""
+    session.install(".", *group("tests"), *group("frames"))
+    session.run("pytest", "docs/dataframes.md")
+    session.run("python", "examples/scale_out.py", *session.posargs)
+
+
 @nox.session
 def storms(session: nox.Session) -> None:
     """Ten thousand storms of each kind, where the tests have two hundred; some minutes."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, Protocol
+from threading import Event, Thread, get_ident
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from unittest import mock
 
 import boto3
 from botocore.config import Config
 from typing_extensions import Self
 
 from iotjobs_client import IoTJobsClient, JobExecutionSummary
+from iotjobs_client.paginator import _ListingIterator
 from iotjobs_client.testing import make_response
 
+if TYPE_CHECKING:
+    import pytest
+
+_T = TypeVar("_T")
 JOB_ID = "firmware-42"
 OPERATION = "list_job_executions_for_job"
 ONCE: Any = {"total_max_attempts": 1, "mode": "standard"}
@@ -32,9 +40,6 @@ def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> Any:
             for name, value in members.items()
         }
     return item
-
-
-to_page = make_response
 
 
 class ScriptedClient:
@@ -77,6 +82,23 @@ class FleetClient:
         size = arguments["maxResults"]
         page = [self.fleet[position] for position in wanted[:size]]
         return make_response(page, str(wanted[size]) if len(wanted) > size else None)
+
+
+class GatedClient(FleetClient):
+    """Answers each request when it is let to, and counts those that are answered."""
+
+    def __init__(self, fleet: list[JobExecutionSummary]) -> None:
+        super().__init__(fleet)
+        self.gate = Event()
+        self.gate.set()
+        self.answered = 0
+
+    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+        assert self.gate.wait(30)
+        try:
+            return super().list_job_executions_for_job(**arguments)
+        finally:
+            self.answered += 1
 
 
 class RawServer:
@@ -144,6 +166,78 @@ def list_rest(url: str, resume_token: str | None, **options: Any) -> list[JobExe
     with owning_client(url) as client:
         listing = client.list_job_executions_for_job(JOB_ID, resume_token=resume_token, **options)
         return list(listing)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def watched_threads(monkeypatch: pytest.MonkeyPatch) -> list[Thread]:
+    """Those that are started to request a page from now on, in a form that can be watched."""
+    started: list[Thread] = []
+
+    def start_new_thread(function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        started.append(Thread(target=function, args=arguments, daemon=True))
+        started[-1].start()
+
+    monkeypatch.setattr("iotjobs_client._ahead.start_new_thread", start_new_thread)
+    return started
+
+
+class Loops:
+    """An event loop for each thread, as long as the ``with`` block."""
+
+    def __init__(self) -> None:
+        self._by_thread: dict[int, asyncio.AbstractEventLoop] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for loop in self._by_thread.values():
+            loop.close()
+
+    def next(self, iterator: _ListingIterator[Any]) -> Any:
+        """What ``next()`` would give, by ``anext()``."""
+        found: list[Any] = []
+        errors: list[BaseException] = []
+
+        async def advance() -> None:
+            try:
+                found.append(await iterator.__anext__())
+            except BaseException as error:  # noqa: BLE001  (a task would keep it in a cycle)
+                errors.append(error)
+
+        self.run(advance())
+        if not errors:
+            return found[0]
+        if isinstance(errors[0], StopAsyncIteration):
+            raise StopIteration
+        raise errors.pop()
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """What ``coroutine`` comes to."""
+        if get_ident() not in self._by_thread:
+            self._by_thread[get_ident()] = asyncio.new_event_loop()
+        return self._by_thread[get_ident()].run_until_complete(coroutine)
+
+
+@contextmanager
+def async_form() -> Iterator[None]:
+    """Where ``next()`` and ``for`` over a listing are ``anext()`` and ``async for``.
+
+    So that what is tested of the one form is tested of the other.
+    """
+    with Loops() as loops:
+
+        def next_(iterator: _ListingIterator[Any]) -> Any:
+            return loops.next(iterator)
+
+        with mock.patch.object(_ListingIterator, "__next__", next_):
+            yield
 
 
 class ListRest(Protocol):

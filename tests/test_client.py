@@ -14,7 +14,7 @@ from unittest.mock import MagicMock, create_autospec
 import boto3
 import pytest
 from botocore.config import Config
-from support import JOB_ID, FleetClient, RawServer, ScriptedClient, boto3_client, to_page
+from support import JOB_ID, FleetClient, RawServer, ScriptedClient, boto3_client
 
 from iotjobs_client import (
     ConfigurationError,
@@ -27,7 +27,7 @@ from iotjobs_client import (
     TransportError,
 )
 from iotjobs_client import client as client_module
-from iotjobs_client.testing import Fault, LocalEndpoint, RawAnswer, make_fleet
+from iotjobs_client.testing import Fault, LocalEndpoint, RawAnswer, make_fleet, make_response
 
 UNUSED = "http://127.0.0.1:9"
 
@@ -343,7 +343,7 @@ class TestBorrowed:
         real = boto3_client(UNUSED)
         mock = MagicMock() if make == "MagicMock" else create_autospec(real)
         fleet = make_fleet(2)
-        mock.list_job_executions_for_job.return_value = to_page(fleet)
+        mock.list_job_executions_for_job.return_value = make_response(fleet)
         mock.mock_calls.clear()
         assert list(IoTJobsClient(mock).list_job_executions_for_job(JOB_ID)) == fleet
         assert len(mock.mock_calls) == 1

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support import JOB_ID, RawServer, ScriptedClient, boto3_client, to_item, to_page
+from support import JOB_ID, RawServer, ScriptedClient, boto3_client, to_item
 
 from iotjobs_client import (
     AccessDeniedError,
@@ -25,7 +25,7 @@ from iotjobs_client import (
     ThrottlingError,
 )
 from iotjobs_client._decode import decode
-from iotjobs_client.testing import make_fleet
+from iotjobs_client.testing import make_fleet, make_response
 
 ARN = "arn:aws:iot:eu-west-1:123456789012:thing/pump-7"
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -186,9 +186,9 @@ def test_an_answer_of_another_shape_is_refused(response: object, complaint: str)
 def test_a_page_that_cannot_be_understood_gives_nothing_of_itself() -> None:
     """An error in the last execution comes before the first is given, so a retry repeats none."""
     good = make_fleet(3)
-    broken = to_page(good)
+    broken = make_response(good)
     broken["executionSummaries"].append(item(status=None))
-    client = IoTJobsClient(ScriptedClient(broken, to_page(good)))
+    client = IoTJobsClient(ScriptedClient(broken, make_response(good)))
     executions = iter(client.list_job_executions_for_job(JOB_ID))
     with pytest.raises(MalformedResponseError, match=r"job 'firmware-42'.*executionSummaries\[3\]"):
         next(executions)

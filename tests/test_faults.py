@@ -6,12 +6,14 @@ import gzip
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import pytest
 from support import (
     JOB_ID,
     ListRest,
+    async_form,
     fresh_processes,
     owning_client,
     to_item,
@@ -176,8 +178,12 @@ GARBAGE: dict[str, tuple[Fault, Expected]] = {
 FAULTS = MODELLED | BY_STATUS | CALLERS | OTHERS | NO_ANSWER | GARBAGE
 # With prefetch one of each kind will do: it is mapped by the same code.
 AHEAD = MODELLED | OTHERS | NO_ANSWER | GARBAGE
-CASES = [(name, *FAULTS[name], False) for name in FAULTS] + [
-    (f"{name}-prefetch", *AHEAD[name], True) for name in AHEAD
+# And off an event loop some will do: there is one iterator for all.
+OFF_LOOP = ("ThrottlingException-429", "502-html", "disconnect", "truncate", "garbage-html")
+CASES = [
+    *((name, *FAULTS[name], "for") for name in FAULTS),
+    *((f"{name}-prefetch", *AHEAD[name], "prefetch") for name in AHEAD),
+    *((f"{name}-async", *FAULTS[name], "async for") for name in OFF_LOOP),
 ]
 
 
@@ -200,20 +206,23 @@ def take_until_error(
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected", "prefetch"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+    ("fault", "expected", "form"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 def test_each_fault_is_told_and_survived(
     elsewhere: ListRest,
     fault: Fault,
     expected: Expected,
-    prefetch: bool,  # noqa: FBT001
+    form: str,
 ) -> None:
     """Of its kind, in place and in a process that knows only the token, at whatever page."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults={1: fault, 3: fault}) as endpoint,
         owning_client(endpoint.url) as client,
+        async_form() if form == "async for" else nullcontext(),
     ):
-        listing = client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE, prefetch=prefetch)
+        listing = client.list_job_executions_for_job(
+            JOB_ID, page_size=PAGE_SIZE, prefetch=form == "prefetch"
+        )
         executions = iter(listing)
         nothing, first = take_until_error(executions)
         begun, second = take_until_error(executions)
@@ -224,7 +233,7 @@ def test_each_fault_is_told_and_survived(
             assert error.job_id == JOB_ID
             assert str(error).isprintable()
         assert first.resume_token != second.resume_token == executions.resume_token
-        if not prefetch:
+        if form != "prefetch":
             assert [*begun, *elsewhere(endpoint.url, second.resume_token)] == FLEET
         assert [*begun, *executions] == FLEET
         assert executions.resume_token is None

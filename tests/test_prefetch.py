@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from support import JOB_ID, FleetClient
+from support import JOB_ID, FleetClient, GatedClient, wait_until, watched_threads
 
 from iotjobs_client import IoTJobsClient, JobExecutionIterator, TransportError
 from iotjobs_client.testing import make_fleet
 
 FLEET = make_fleet(20)
-
-
-class GatedClient(FleetClient):
-    """Answers each request when it is let to, and counts those that are answered."""
-
-    def __init__(self) -> None:
-        super().__init__(FLEET)
-        self.gate = Event()
-        self.gate.set()
-        self.answered = 0
-
-    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
-        assert self.gate.wait(30)
-        try:
-            return super().list_job_executions_for_job(**arguments)
-        finally:
-            self.answered += 1
 
 
 def start(client: Any, **options: Any) -> JobExecutionIterator:
@@ -46,16 +26,9 @@ def start(client: Any, **options: Any) -> JobExecutionIterator:
     return iter(listing)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_the_next_page_is_requested_while_the_caller_works_on_one() -> None:
     """One ahead, and never more."""
-    client = GatedClient()
+    client = GatedClient(FLEET)
     executions = start(client)
     seen = []
     for number, execution in enumerate(executions):
@@ -69,14 +42,14 @@ def test_the_next_page_is_requested_while_the_caller_works_on_one() -> None:
 @pytest.mark.parametrize(("max_items", "requests"), [(6, 1), (7, 2), (12, 2), (20, 4)])
 def test_no_page_is_requested_that_max_items_leaves_out(max_items: int, requests: int) -> None:
     """Nor one after the last."""
-    client = GatedClient()
+    client = GatedClient(FLEET)
     assert list(start(client, max_items=max_items)) == FLEET[:max_items]
     assert client.answered == len(client.calls) == requests
 
 
 def test_an_error_comes_where_its_page_would_have_come() -> None:
     """After all of the page before, once; then its page is asked for again."""
-    client = GatedClient()
+    client = GatedClient(FLEET)
     client.errors = {2: EndpointConnectionError(endpoint_url="x")}
     executions = start(client)
     found = []
@@ -93,7 +66,7 @@ def test_an_error_comes_where_its_page_would_have_come() -> None:
 
 def test_a_handler_that_takes_the_outcome_leaves_the_iterator_whole() -> None:
     """One that asks for more while the main program waits for the same page."""
-    client = GatedClient()
+    client = GatedClient(FLEET)
     client.errors = {2: EndpointConnectionError(endpoint_url="x")}
     executions = start(client)
     found = [next(executions) for _ in range(6)]
@@ -122,7 +95,7 @@ def test_a_handler_that_takes_the_outcome_leaves_the_iterator_whole() -> None:
 
 def test_the_token_is_of_what_was_given_not_of_what_was_requested() -> None:
     """Whatever is ahead."""
-    client = GatedClient()
+    client = GatedClient(FLEET)
     executions = start(client)
     for taken in range(20):
         ahead = min(taken // 6 + 2, 4) if taken % 6 else client.answered
@@ -135,23 +108,11 @@ def test_the_token_is_of_what_was_given_not_of_what_was_requested() -> None:
         next(executions)
 
 
-@pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> list[Thread]:
-    """Those that were started to request a page, in a form that can be watched."""
-    started: list[Thread] = []
-
-    def start_new_thread(function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        started.append(Thread(target=function, args=arguments, daemon=True))
-        started[-1].start()
-
-    monkeypatch.setattr("iotjobs_client._ahead.start_new_thread", start_new_thread)
-    return started
-
-
 @pytest.mark.parametrize("ending", ["break", "error", "forgotten", "closed"])
-def test_nothing_is_left_running(threads: list[Thread], ending: str) -> None:
+def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
     """The request under way comes to its end; no other follows, and nothing holds the iterator."""
-    client = GatedClient()
+    threads = watched_threads(monkeypatch)
+    client = GatedClient(FLEET)
     client.errors = {2: EndpointConnectionError(endpoint_url="x")} if ending == "error" else {}
     facade = IoTJobsClient(client)
     executions = iter(facade.list_job_executions_for_job(JOB_ID, page_size=6, prefetch=True))

@@ -1,18 +1,19 @@
-"""Any mixture of faults, interrupts, resumptions and moves: exactly once, and in order.
+"""Any mixture of faults, interrupts, cancellations, resumptions and moves: exactly once, in order.
 
 ``nox -s storms`` runs thousands of examples of what a run of the tests has two hundred of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support import JOB_ID, FleetClient, to_page
+from support import JOB_ID, FleetClient, Loops
 
 from iotjobs_client import (
     IoTJobsClient,
@@ -20,7 +21,7 @@ from iotjobs_client import (
     JobExecutionStatus,
     JobExecutionSummary,
 )
-from iotjobs_client.testing import make_execution
+from iotjobs_client.testing import make_execution, make_response
 
 executions = st.builds(
     make_execution,
@@ -31,7 +32,12 @@ executions = st.builds(
 fleets = st.lists(executions, max_size=25) | st.lists(executions, min_size=15, max_size=25)
 statuses = st.none() | st.sets(st.sampled_from(JobExecutionStatus), min_size=1)
 options = st.fixed_dictionaries(
-    {"page_size": st.integers(1, 8), "prefetch": st.booleans(), "by_page": st.booleans()}
+    {
+        "page_size": st.integers(1, 8),
+        "prefetch": st.booleans(),
+        "by_page": st.booleans(),
+        "is_async": st.booleans(),
+    }
 )
 ALL = list(JobExecutionStatus)
 FAULTS: dict[str, BaseException] = {
@@ -58,7 +64,7 @@ class StormyService(FleetClient):
             return {"executionSummaries": [{"thingArn": "x"}]}
         page = super().list_job_executions_for_job(**arguments)
         if fault == "empty":
-            return to_page([], f"{self.start_of(arguments)}:{len(self.calls)}")
+            return make_response([], f"{self.start_of(arguments)}:{len(self.calls)}")
         if fault == "repeat" and "nextToken" in arguments:
             page["nextToken"] = arguments["nextToken"]
         return page
@@ -73,22 +79,37 @@ class Weather(RuleBasedStateMachine):
         status: set[JobExecutionStatus] | None,
         options: dict[str, Any],
     ) -> None:
-        # Pages are requested ahead at once, so that what happens is the same each time.
-        self.threads = mock.patch(
-            "iotjobs_client._ahead.start_new_thread", lambda call, arguments: call(*arguments)
-        )
+        # Each call in a thread is made at once, or when it is time, and so the same each time.
+        self.threads = mock.patch("iotjobs_client._ahead.start_new_thread", self.start_new_thread)
         self.threads.start()
+        self.under_way: list[Callable[[], object]] | None = None
+        self.loops = Loops()
         self.service = StormyService(fleet)
         self.client = IoTJobsClient(self.service)
         self.status = status
         self.found: list[JobExecutionSummary] = []
         self.resume_at(None, **options)
 
-    def resume_at(self, token: str | None, *, by_page: bool = False, **options: Any) -> None:
+    def start_new_thread(self, call: Callable[[], object], _: tuple[()]) -> None:
+        if self.under_way is None:
+            call()
+        else:
+            self.under_way.append(call)
+
+    def answer(self) -> None:
+        """Whatever is under way comes to its end, and what comes after it does so at once."""
+        calls, self.under_way = self.under_way or [], None
+        for call in calls:
+            call()
+
+    def resume_at(
+        self, token: str | None, *, by_page: bool = False, is_async: bool = False, **options: Any
+    ) -> None:
         listing = self.client.list_job_executions_for_job(
             JOB_ID, status=self.status, resume_token=token, **options
         )
         self.iterator: Any = listing.pages() if by_page else iter(listing)
+        self.next: Callable[[Any], Any] = self.loops.next if is_async else next
 
     @rule(fault=st.sampled_from([*FAULTS, "malformed", "repeat", "empty"]))
     def fault(self, fault: str) -> None:
@@ -98,15 +119,45 @@ class Weather(RuleBasedStateMachine):
     @rule(times=st.integers(1, 10))
     def take(self, times: int) -> None:
         """The next executions or pages, as far as faults let it."""
+        self.answer()
         for _ in range(times):
             try:
-                unit = next(self.iterator)
+                unit = self.next(self.iterator)
             except StopIteration:
                 return
             except CAUGHT as error:
                 if isinstance(error, IoTJobsError):
                     assert error.resume_token == self.iterator.resume_token
             else:
+                self.found += getattr(unit, "executions", [unit])
+
+    @rule(before=st.integers(0, 3), is_answered=st.booleans(), after=st.integers(0, 3))
+    def cancel(self, *, before: int, is_answered: bool, after: int) -> None:
+        """An ``anext()``, somewhere in a request or after it; the answer may be still to come."""
+        self.answer()
+        self.under_way = []
+        outcomes: list[Any] = []
+
+        async def attempt() -> None:
+            try:
+                outcomes.append(await self.iterator.__anext__())
+            except (*CAUGHT, asyncio.CancelledError, StopAsyncIteration) as error:
+                outcomes.append(error)
+
+        async def cancelled() -> None:
+            task = asyncio.ensure_future(attempt())
+            for _ in range(before):
+                await asyncio.sleep(0)
+            if is_answered:
+                self.answer()
+            for _ in range(after):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+
+        self.loops.run(cancelled())
+        for unit in outcomes:  # none, if it was not even begun
+            if not isinstance(unit, BaseException):
                 self.found += getattr(unit, "executions", [unit])
 
     @precondition(lambda self: self.iterator.resume_token is not None)
@@ -131,36 +182,37 @@ class Weather(RuleBasedStateMachine):
     def teardown(self) -> None:
         """When the storm is over, the rest comes."""
         if hasattr(self, "service"):
+            self.answer()
             self.threads.stop()
             self.service.faults.clear()
-            self.found += drain(self.iterator)
+            self.drain()
             if self.iterator.resume_token is not None:  # max_items stopped it
                 self.resume_at(self.iterator.resume_token)
-                self.found += drain(self.iterator)
+                self.drain()
+            self.loops.__exit__()
             assert self.iterator.resume_token is None
             self.check_what_was_found()
             self.check_that_all_was_found()
+
+    def drain(self) -> None:
+        errors: list[BaseException] = []
+        while True:
+            try:
+                unit = self.next(self.iterator)
+            except StopIteration:
+                return
+            except CAUGHT as error:
+                errors.append(error)
+                # Of a page that was requested before the storm was over, and its token.
+                assert len(errors) <= 2
+            else:
+                self.found += getattr(unit, "executions", [unit])
 
     def check_what_was_found(self) -> None:
         raise NotImplementedError
 
     def check_that_all_was_found(self) -> None:
         raise NotImplementedError
-
-
-def drain(iterator: Iterator[Any]) -> list[JobExecutionSummary]:
-    found: list[JobExecutionSummary] = []
-    errors: list[BaseException] = []
-    while True:
-        try:
-            for unit in iterator:
-                found += getattr(unit, "executions", [unit])
-        except CAUGHT as error:
-            errors.append(error)
-            # Of a page that was requested before the storm was over, and its token.
-            assert len(errors) <= 2
-        else:
-            return found
 
 
 class Storm(Weather):

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import StubAssertionError
 from botocore.stub import Stubber
-from support import JOB_ID, OPERATION, to_item, to_page
+from support import JOB_ID, OPERATION, to_item
 
 from iotjobs_client import (
     AccessDeniedError,
@@ -25,7 +25,7 @@ from iotjobs_client import (
     ServiceUnavailableError,
     ThrottlingError,
 )
-from iotjobs_client.testing import make_execution, make_fleet
+from iotjobs_client.testing import make_execution, make_fleet, make_response
 
 
 @pytest.fixture
@@ -45,9 +45,11 @@ def client_of(stubber: Stubber) -> IoTJobsClient:
 def test_the_parameters_are_those_of_the_api_reference(stubber: Stubber) -> None:
     """Absent arguments are left out; the token of each page asks for the next."""
     fleet = make_fleet(5)
-    stubber.add_response(OPERATION, to_page(fleet[:3], "t1"), {"jobId": JOB_ID, "maxResults": 3})
     stubber.add_response(
-        OPERATION, to_page(fleet[3:]), {"jobId": JOB_ID, "maxResults": 3, "nextToken": "t1"}
+        OPERATION, make_response(fleet[:3], "t1"), {"jobId": JOB_ID, "maxResults": 3}
+    )
+    stubber.add_response(
+        OPERATION, make_response(fleet[3:]), {"jobId": JOB_ID, "maxResults": 3, "nextToken": "t1"}
     )
     assert list(client_of(stubber).list_job_executions_for_job(JOB_ID, page_size=3)) == fleet
 
@@ -56,9 +58,11 @@ def test_each_status_is_asked_for_in_turn(stubber: Stubber) -> None:
     """In lifecycle order, with the paging of each."""
     queued, failed, more = (make_execution(s, s) for s in ("QUEUED", "FAILED", "FAILED"))
     base = {"jobId": JOB_ID, "maxResults": 250}
-    stubber.add_response(OPERATION, to_page([queued]), {**base, "status": "QUEUED"})
-    stubber.add_response(OPERATION, to_page([failed], "t"), {**base, "status": "FAILED"})
-    stubber.add_response(OPERATION, to_page([more]), {**base, "status": "FAILED", "nextToken": "t"})
+    stubber.add_response(OPERATION, make_response([queued]), {**base, "status": "QUEUED"})
+    stubber.add_response(OPERATION, make_response([failed], "t"), {**base, "status": "FAILED"})
+    stubber.add_response(
+        OPERATION, make_response([more]), {**base, "status": "FAILED", "nextToken": "t"}
+    )
     executions = client_of(stubber).list_job_executions_for_job(JOB_ID, status=["FAILED", "QUEUED"])
     assert list(executions) == [queued, failed, more]
 
@@ -81,10 +85,10 @@ def test_a_stubbed_error_is_the_typed_one_and_the_listing_goes_on(
 ) -> None:
     """In the middle of a listing, with the place to resume at."""
     fleet = make_fleet(4)
-    stubber.add_response(OPERATION, to_page(fleet[:2], "t1"))
+    stubber.add_response(OPERATION, make_response(fleet[:2], "t1"))
     stubber.add_client_error(OPERATION, code, "no", http_status)
     stubber.add_response(
-        OPERATION, to_page(fleet[2:]), {"jobId": JOB_ID, "maxResults": 250, "nextToken": "t1"}
+        OPERATION, make_response(fleet[2:]), {"jobId": JOB_ID, "maxResults": 250, "nextToken": "t1"}
     )
     executions = iter(client_of(stubber).list_job_executions_for_job(JOB_ID))
     found = [next(executions), next(executions)]

@@ -1,13 +1,15 @@
-"""A call that is made ahead of time, in a thread of its own."""
+"""A call in a thread of its own: ahead of time, or beside an event loop."""
 
 from __future__ import annotations
 
+import sys
 from _thread import start_new_thread
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from os import getpid
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 
@@ -15,34 +17,68 @@ _T = TypeVar("_T")
 class CallAhead(Generic[_T]):
     """One call, under way from construction on; its outcome is there to be taken once.
 
-    The thread ends with the call and keeps no process alive. It is not a ``threading.Thread``,
-    whose ``start()`` an interrupt may leave with a lock that is never released.
+    The thread ends with the call and keeps neither a process nor an event loop alive: it is not
+    one of an executor, whose threads are waited for, nor a ``threading.Thread``, whose
+    ``start()`` an interrupt may leave with a lock that is never released.
     """
 
     def __init__(self, call: Callable[[], _T]) -> None:
         self._result: _T | None = None
         self._error: BaseException | None = None
+        self._is_over = False
         self._is_taken = False
+        self._wakers: list[Callable[[], None]] = []
         self._pid = getpid()
         self._under_way = Lock()
         self._under_way.acquire()
         context = copy_context()
-        start_new_thread(lambda: context.run(self._run, call), ())
+        calls = [call]
+        start_new_thread(lambda: context.run(self._run, calls), ())
 
-    def _run(self, call: Callable[[], _T]) -> None:
+    def _run(self, calls: list[Callable[[], _T]]) -> None:
         try:
-            self._result = call()
+            # Taken out, so that nothing holds it any longer when whoever waits for it goes on.
+            self._result = calls.pop()()
         except BaseException as error:  # noqa: BLE001  (whoever takes the outcome gets it)
             self._error = error
         finally:
             self._under_way.release()
-            # The error's traceback holds this frame: with these, all would be kept in a cycle.
-            del self, call
+            self._is_over = True
+            for wake in tuple(self._wakers):
+                wake()
+            # The error's traceback holds this frame: with this, all would be kept in a cycle.
+            del self
 
     @property
     def is_there(self) -> bool:
         """Whether there is an outcome to take, or will be: not in a process forked meanwhile."""
         return not self._is_taken and self._pid == getpid()
+
+    async def ended(self) -> None:
+        """Wait for the end of the call on an event loop, which is asyncio's or trio's.
+
+        A cancellation ends the waiting, not the call: the outcome is there to be taken later.
+        """
+        trio: Any = sys.modules.get("trio")
+        event: Any
+        try:
+            call_soon = trio.lowlevel.current_trio_token().run_sync_soon
+            event = trio.Event()
+        except (AttributeError, RuntimeError):  # it is not there, or does not run here
+            import asyncio
+
+            event = asyncio.Event()
+            call_soon = asyncio.get_running_loop().call_soon_threadsafe
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # of a loop that was closed meanwhile
+                call_soon(event.set)
+
+        # In this order: a call that ends in between wakes twice, which does no harm.
+        self._wakers.append(wake)
+        if self._is_over:
+            wake()
+        await event.wait()
 
     def take(self) -> _T | None:
         """What the call returns, once it does; or raise what it raises.

@@ -10,6 +10,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iotjobs_client import _decode
+from iotjobs_client._ahead import CallAhead
 from iotjobs_client.exceptions import (
     ConfigurationError,
     InvalidArgumentError,
@@ -103,9 +104,9 @@ class IoTJobsClient:
     borrowed one is never closed, and direct calls on it return what they did before. Requests of
     this library have its name and version at the end of the user agent.
 
-    Safe to share between threads, and to use on both sides of a fork: the child drops the
-    connections that it inherits. It pickles with its options, unless it was given a client or a
-    session.
+    For ``with`` and ``async with``. Safe to share between threads and tasks, and to use on both
+    sides of a fork: the child drops the connections that it inherits. It pickles with its
+    options, unless it was given a client or a session.
 
     Args:
         client: A boto3 ``iot`` client to borrow, stubbed or not, or any object with the method
@@ -216,6 +217,21 @@ class IoTJobsClient:
     ) -> None:
         """Close the client."""
         self.close()
+
+    async def __aenter__(self) -> Self:
+        """As in ``with``."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the client, off the event loop: a thread may be building the boto3 client."""
+        closing = CallAhead(self.close)
+        await closing.ended()
+        closing.take()
 
     def close(self) -> None:
         """Close the boto3 client if this client owns it; a borrowed one stays as it is.

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import suppress
 from functools import partial
 from operator import length_hint
@@ -78,11 +85,11 @@ def _to_prefetch(value: bool) -> bool:  # noqa: FBT001
 
 
 @attrs.frozen(eq=False)
-class JobExecutionPaginator(Iterable[JobExecutionSummary]):
+class JobExecutionPaginator(Iterable[JobExecutionSummary], AsyncIterable[JobExecutionSummary]):
     """The executions of one job, requested page by page as they are needed.
 
-    An iterable, not an iterator: each ``for`` loop over it is a listing of its own, from the
-    same start. :meth:`pages` gives whole pages. Made by
+    An iterable, not an iterator: each ``for`` or ``async for`` loop over it is a listing of its
+    own, from the same start. :meth:`pages` gives whole pages. Made by
     :meth:`IoTJobsClient.list_job_executions_for_job`; it is immutable, and pickles where its
     client does.
 
@@ -116,8 +123,12 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary]):
         """A new listing, execution by execution."""
         return JobExecutionIterator(self)
 
+    def __aiter__(self) -> JobExecutionIterator:
+        """The same for ``async for``, with the requests off the event loop."""
+        return JobExecutionIterator(self)
+
     def pages(self) -> JobExecutionPageIterator:
-        """A new listing, page by page."""
+        """A new listing, page by page; for ``for`` and ``async for``."""
         return JobExecutionPageIterator(self)
 
 
@@ -189,8 +200,13 @@ class _PageState(NamedTuple):
         return self.after if self.is_whole else self.start.past(self.executions)
 
 
-class _ListingIterator(Iterator[_T_co]):
-    """What both iterators are: one state machine over pages, whatever is given of each page."""
+class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
+    """What both iterators are: one state machine over pages, whatever is given of each page.
+
+    With ``async for`` a page is requested as one that is requested ahead, and the event loop
+    goes on meanwhile. It is taken up on the loop: a request that nobody waits for any longer
+    moves nothing, and whoever asks for the next unit takes up its page.
+    """
 
     def __init__(self, paginator: JobExecutionPaginator) -> None:
         self._paginator = paginator
@@ -212,6 +228,34 @@ class _ListingIterator(Iterator[_T_co]):
                 return unit
             if not self._fetch_next_page(state):
                 raise StopIteration
+
+    async def __anext__(self) -> _T_co:
+        ended: CallAhead[Any] | None = None
+        while True:
+            state = self._state
+            unit: _T_co
+            for unit in state.not_given:
+                return unit
+            request: CallAhead[Any] | None = None
+            lock = self._lock
+            try:
+                if lock.acquire(blocking=False):
+                    request = self._request_after(state)
+                    if request is None or request is ended:
+                        if not self._turn_page(state):
+                            raise StopAsyncIteration
+                        continue
+            finally:
+                # Asked of the lock itself, for an interrupt may come before acquire() has told.
+                with suppress(RuntimeError):  # of a lock that another thread has
+                    lock.release()
+            # Without one, a thread has the iterator wait for an answer, and a loop must not wait.
+            ended = request or CallAhead(self._wait_for_threads)
+            await ended.ended()
+
+    def _wait_for_threads(self) -> None:
+        with self._lock:
+            pass
 
     def __reduce__(self) -> Never:
         """Refuse to be copied or pickled.
@@ -239,48 +283,68 @@ class _ListingIterator(Iterator[_T_co]):
 
     def _fetch_next_page(self, state: _PageState) -> bool:
         """Take up the page after that of ``state``; false at the end of the listing."""
+        with self._lock:
+            return self._turn_page(state)
+
+    @property
+    def _lock(self) -> RLock:
         # Reentrant, since a signal handler may ask for the next unit during a request.
-        with self._locks.setdefault(getpid(), RLock()):
-            if self._state is not state:
-                return True  # another thread was faster
-            position = state.position()
-            if position is None or state.remaining == 0:
-                return False
-            try:
-                following = self._page_after(state, position)
-                if following is None or self._state is not state:
-                    return True  # a signal handler was faster
-                self._state = following
-                if not state.is_whole:
-                    raise PaginationError("the service gave a nextToken that it gave before")
-                if self._paginator.prefetch:
-                    self._request_ahead(following)
-            except StopIteration as error:
-                # An exhausted mock, say. Let through, it would end the listing in silence.
-                raise RuntimeError("the client's method raised StopIteration") from error
-            except IoTJobsError as error:
-                error._hide(position.next_token or "")
-                error.job_id = self._paginator.job_id
-                error.resume_token = self.resume_token
-                raise
-            return True
+        return self._locks.setdefault(getpid(), RLock())
+
+    def _turn_page(self, state: _PageState) -> bool:
+        if self._state is not state:
+            return True  # another thread was faster
+        position = state.position()
+        if position is None or state.remaining == 0:
+            return False
+        try:
+            following = self._page_after(state, position)
+            if following is None or self._state is not state:
+                return True  # a signal handler was faster
+            self._state = following
+            self._ahead = None
+            if not state.is_whole:
+                raise PaginationError("the service gave a nextToken that it gave before")
+            if self._paginator.prefetch:
+                with suppress(RuntimeError):  # of a process that cannot have another thread
+                    self._request_after(following)
+        except (StopIteration, StopAsyncIteration) as error:
+            # An exhausted mock, say. Let through, it would end the listing in silence.
+            raise RuntimeError(f"the client's method raised {type(error).__name__}") from error
+        except IoTJobsError as error:
+            error._hide(position.next_token or "")
+            error.job_id = self._paginator.job_id
+            error.resume_token = self.resume_token
+            raise
+        return True
 
     def _page_after(self, state: _PageState, position: Position) -> _PageState | None:
         if not state.is_whole:
             # First an error; the call after it asks for the page with the bad token once more.
             return state.before(position, state.remaining, state.seen, is_again=True)
-        if self._ahead is not None:
-            follows, ahead = self._ahead
-            if follows is state and ahead.is_there:
-                return ahead.take()
-        return self._request_page(position, state)
+        ahead = self._ahead_of(state)
+        return self._request_page(position, state) if ahead is None else ahead.take()
 
-    def _request_ahead(self, state: _PageState) -> None:
-        self._ahead = None
-        if state.after is not None and state.is_whole and state.remaining != 0:
-            with suppress(RuntimeError):  # of a process that cannot have another thread
-                call = partial(self._request_page, state.after, state)
-                self._ahead = (state, CallAhead(call))
+    def _ahead_of(self, state: _PageState) -> CallAhead[_PageState] | None:
+        if self._ahead is None:
+            return None
+        follows, ahead = self._ahead
+        return ahead if follows is state and ahead.is_there else None
+
+    def _request_after(self, state: _PageState) -> CallAhead[_PageState] | None:
+        """The request for the page after ``state``, begun if need be; ``None`` without a page."""
+        if (
+            self._state is not state
+            or state.after is None
+            or not state.is_whole
+            or state.remaining == 0
+        ):
+            return None
+        ahead = self._ahead_of(state)
+        if ahead is None:
+            ahead = CallAhead(partial(self._request_page, state.after, state))
+            self._ahead = (state, ahead)
+        return ahead
 
     def _request_page(self, position: Position, last: _PageState) -> _PageState:
         paginator = self._paginator
@@ -345,7 +409,9 @@ class _ListingIterator(Iterator[_T_co]):
 class JobExecutionIterator(_ListingIterator[JobExecutionSummary]):
     """One listing, execution by execution.
 
-    It lives on after an error: the next ``next()`` asks for the failed page again. Threads may
+    For ``for`` and ``async for``, even in turns. It lives on after an error: the next ``next()``
+    or ``anext()`` asks for the failed page again. So it does after a cancelled ``anext()``, which
+    took nothing: the next one takes up the request that was under way. Threads and tasks may
     share it; each execution goes to one of them.
     """
 
@@ -361,7 +427,8 @@ class JobExecutionIterator(_ListingIterator[JobExecutionSummary]):
 class JobExecutionPageIterator(_ListingIterator[JobExecutionPage]):
     """One listing, page by page; a page may be empty although others follow.
 
-    It lives on after an error, and threads may share it, as with :class:`JobExecutionIterator`.
+    It lives on after an error or a cancellation, and threads and tasks may share it, as with
+    :class:`JobExecutionIterator`.
     """
 
     def _to_units(

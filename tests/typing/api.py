@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +76,24 @@ def listings(client: IoTJobsClient, statuses: Iterator[JobExecutionStatus]) -> N
         assert_type(page.next_token, str | None)
         assert_type(page.resume_token, str | None)
         assert_type(page.request_id, str | None)
+
+
+async def asynchronous(client: IoTJobsClient) -> None:
+    async with client as same:
+        assert_type(same, IoTJobsClient)
+    paginator = client.list_job_executions_for_job("firmware-42")
+    executions = aiter(paginator)
+    assert_type(executions, JobExecutionIterator)
+    assert_type(await anext(executions), JobExecutionSummary)
+    async for execution in paginator:
+        assert_type(execution, JobExecutionSummary)
+    assert_type([e async for e in executions], list[JobExecutionSummary])
+    async for page in paginator.pages():
+        assert_type(page, JobExecutionPage)
+    for_either: tuple[Iterable[JobExecutionSummary], AsyncIterable[JobExecutionSummary]]
+    for_either = (paginator, paginator)
+    for_either = (executions, executions)
+    _ = for_either
 
 
 def models(execution: JobExecutionSummary) -> None:

@@ -1,0 +1,460 @@
+"""What is only of the asynchronous form: the loop goes on, cancellation, threads, trio, closing.
+
+What it has in common with the synchronous one is in test_listing, test_faults and test_storms,
+which run over both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+import trio
+from botocore.exceptions import EndpointConnectionError
+from support import (
+    JOB_ID,
+    FleetClient,
+    ScriptedClient,
+    owning_client,
+    wait_until,
+    watched_threads,
+)
+
+from iotjobs_client import (
+    ConfigurationError,
+    IoTJobsClient,
+    JobExecutionIterator,
+    JobExecutionPaginator,
+    JobExecutionSummary,
+    TransportError,
+)
+from iotjobs_client.testing import LocalEndpoint, make_fleet, make_response
+
+FLEET = make_fleet(20)
+PAGE_SIZE = 6  # four pages
+
+with_and_without_prefetch = pytest.mark.parametrize("prefetch", [False, True], ids=["", "prefetch"])
+
+
+def listing(client: Any, **options: Any) -> JobExecutionPaginator:
+    return IoTJobsClient(client).list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE, **options)
+
+
+async def take(executions: JobExecutionIterator, number: int) -> list[JobExecutionSummary]:
+    return [await anext(executions) for _ in range(number)]
+
+
+class SilentClient(FleetClient):
+    """Answers no request from a certain one on, until its gate is opened."""
+
+    def __init__(self, fleet: list[JobExecutionSummary], *, silent_from: int = 2) -> None:
+        super().__init__(fleet)
+        self.silent_from = silent_from
+        self.gate = Event()
+        self.asked = self.answered = 0
+
+    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+        self.asked += 1
+        if self.asked >= self.silent_from:
+            assert self.gate.wait(30)
+        try:
+            return super().list_job_executions_for_job(**arguments)
+        finally:
+            self.answered += 1
+
+
+async def let_others_run() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0.001)
+
+
+async def cancelled_in_request(executions: JobExecutionIterator) -> None:
+    """An ``anext()`` that is cancelled while the service is silent."""
+    task = asyncio.ensure_future(anext(executions))
+    await let_others_run()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def timed_out(awaitable: Awaitable[object]) -> None:
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(awaitable, 0.05)
+
+
+async def timed_out_on_trio(awaitable: Awaitable[object]) -> None:
+    with trio.move_on_after(0.05) as scope:
+        await awaitable
+    assert scope.cancelled_caught
+
+
+class TestForms:
+    @pytest.mark.parametrize(
+        ("run", "cancelled"),
+        [(lambda main: asyncio.run(main()), timed_out), (trio.run, timed_out_on_trio)],
+        ids=["asyncio", "trio"],
+    )
+    @with_and_without_prefetch
+    def test_it_runs_on_asyncio_and_on_trio(
+        self,
+        run: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+        cancelled: Callable[[Awaitable[object]], Awaitable[None]],
+        prefetch: bool,  # noqa: FBT001
+    ) -> None:
+        """Executions and pages, over real HTTP, and after a request that timed out there."""
+        fleet = make_fleet(600)
+
+        async def main() -> None:
+            async with owning_client(endpoint.url) as client:
+                paginator = client.list_job_executions_for_job(JOB_ID, prefetch=prefetch)
+                assert [execution async for execution in paginator] == fleet
+                pages = paginator.pages()
+                await cancelled(anext(pages))
+                found = [execution async for page in pages for execution in page.executions]
+                assert found == fleet
+
+        with LocalEndpoint({JOB_ID: fleet}, faults={4: "slow"}) as endpoint:
+            run(main)
+            assert len(endpoint.requests) == 6
+
+    def test_a_paginator_can_be_listed_again_and_interleaved(self) -> None:
+        """Each ``async for`` is a listing of its own."""
+
+        async def main() -> None:
+            paginator = listing(FleetClient(FLEET))
+            first, second = aiter(paginator), aiter(paginator)
+            assert aiter(first) is first
+            for execution in FLEET:
+                assert await anext(first) == await anext(second) == execution
+            assert [execution async for execution in paginator] == FLEET
+            assert await anext(first, None) is None
+
+        asyncio.run(main())
+
+    @with_and_without_prefetch
+    def test_one_iterator_takes_both_forms_in_turns(
+        self,
+        prefetch: bool,  # noqa: FBT001
+    ) -> None:
+        """It is one listing, whoever asks."""
+
+        async def main() -> None:
+            client = FleetClient(FLEET)
+            executions = iter(listing(client, prefetch=prefetch))
+            found = []
+            while executions.resume_token is not None:
+                found += await take(executions, 1)
+                found += [e for e in [next(executions, None)] if e is not None]
+            assert found == FLEET
+            assert len(client.calls) == 4
+
+        asyncio.run(main())
+
+    def test_a_unit_in_hand_is_given_at_once_and_a_page_costs_one_thread(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No hop for an execution; one for a page."""
+        threads = watched_threads(monkeypatch)
+        executions = iter(listing(FleetClient(FLEET)))
+
+        async def main() -> None:
+            for number in range(len(FLEET)):
+                if number % PAGE_SIZE == 0:
+                    await anext(executions)
+                else:
+                    with pytest.raises(StopIteration):  # it returned, and did not suspend
+                        executions.__anext__().send(None)
+
+        asyncio.run(main())
+        assert len(threads) == 4
+
+    def test_an_error_in_a_thread_is_raised_where_it_is_awaited(self) -> None:
+        """With the traceback to its cause; then its page is asked for again."""
+
+        async def main() -> None:
+            client = FleetClient(FLEET)
+            client.errors = {2: EndpointConnectionError(endpoint_url="x")}
+            executions = aiter(listing(client))
+            found = await take(executions, PAGE_SIZE)
+            with pytest.raises(TransportError) as caught:
+                await anext(executions)
+            assert caught.value.__cause__ is client.errors[2]
+            assert "_list_page" in [entry.name for entry in caught.traceback]
+            assert caught.value.resume_token == executions.resume_token
+            assert [*found, *[e async for e in executions]] == FLEET
+
+        asyncio.run(main())
+
+    def test_a_client_that_raises_stop_async_iteration_does_not_end_it_in_silence(self) -> None:
+        """As little as one that raises StopIteration."""
+
+        async def main() -> None:
+            with pytest.raises(RuntimeError, match="method raised StopAsyncIteration"):
+                await anext(aiter(listing(ScriptedClient(StopAsyncIteration()))))
+
+        asyncio.run(main())
+
+    def test_requests_see_the_context_of_the_task(self) -> None:
+        """For handlers of botocore's events that trace requests, say."""
+        context = ContextVar("context", default="none")
+        seen = []
+
+        class Tracing(FleetClient):
+            def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+                seen.append((context.get(), threading.get_ident() == ours))
+                return super().list_job_executions_for_job(**arguments)
+
+        async def main() -> None:
+            context.set("request 7")
+            assert [e async for e in listing(Tracing(FLEET))] == FLEET
+
+        ours = threading.get_ident()
+        asyncio.run(main())
+        assert seen == [("request 7", False)] * 4
+
+    def test_without_a_thread_to_be_had_it_says_so_and_lives_on(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """To request the page on the loop would be the worse surprise."""
+
+        def start_new_thread(*_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        async def main() -> None:
+            executions = aiter(listing(FleetClient(FLEET)))
+            with monkeypatch.context() as patch:
+                patch.setattr("iotjobs_client._ahead.start_new_thread", start_new_thread)
+                with pytest.raises(RuntimeError, match="can't start new thread"):
+                    await anext(executions)
+            assert [e async for e in executions] == FLEET
+
+        asyncio.run(main())
+
+
+class TestCancellation:
+    @with_and_without_prefetch
+    def test_in_a_request_it_leaves_the_iterator_where_it_was(
+        self,
+        prefetch: bool,  # noqa: FBT001
+    ) -> None:
+        """The token is exact at once and later; the next ``anext()`` takes up the same request."""
+
+        async def main() -> None:
+            client = SilentClient(FLEET)
+            executions = aiter(listing(client, prefetch=prefetch))
+            found = await take(executions, PAGE_SIZE)
+            token = executions.resume_token
+            await cancelled_in_request(executions)
+            assert executions.resume_token == token
+            client.gate.set()
+            await asyncio.to_thread(wait_until, lambda: client.answered == 2)
+            assert executions.resume_token == token
+            resumed = listing(FleetClient(FLEET), resume_token=token)
+            assert [*found, *[e async for e in resumed]] == FLEET
+            assert [*found, *[e async for e in executions]] == FLEET
+            assert client.asked == 4
+
+        asyncio.run(main())
+
+    def test_a_synchronous_next_takes_up_the_request_too(self) -> None:
+        """It waits for the answer that the cancelled one no longer waits for."""
+
+        async def main() -> None:
+            client = SilentClient(FLEET)
+            executions = aiter(listing(client))
+            found = await take(executions, PAGE_SIZE)
+            await cancelled_in_request(executions)
+            client.gate.set()
+            assert [*found, *executions] == FLEET
+            assert client.asked == 4
+
+        asyncio.run(main())
+
+    def test_an_error_that_nobody_waited_for_comes_with_the_next_anext(self) -> None:
+        """It is of the page that is asked for, and so is told once."""
+
+        async def main() -> None:
+            client = SilentClient(FLEET)
+            client.errors = {2: EndpointConnectionError(endpoint_url="x")}
+            executions = aiter(listing(client))
+            found = await take(executions, PAGE_SIZE)
+            await cancelled_in_request(executions)
+            client.gate.set()
+            with pytest.raises(TransportError):
+                await anext(executions)
+            assert [*found, *[e async for e in executions]] == FLEET
+
+        asyncio.run(main())
+
+    @with_and_without_prefetch
+    def test_nothing_is_left_running(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        prefetch: bool,  # noqa: FBT001
+    ) -> None:
+        """The request comes to its end, though the loop is closed; no other one follows."""
+        threads = watched_threads(monkeypatch)
+        client = SilentClient(FLEET)
+
+        async def main() -> weakref.ref[JobExecutionIterator]:
+            executions = aiter(listing(client, prefetch=prefetch))
+            await take(executions, PAGE_SIZE)
+            await cancelled_in_request(executions)
+            return weakref.ref(executions)
+
+        left = asyncio.run(main())  # it does not wait for the service, which is still silent
+        assert client.answered == 1
+        client.gate.set()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        assert client.asked == client.answered == 2
+        gc.collect()
+        assert left() is None
+
+
+class TestSharing:
+    @with_and_without_prefetch
+    def test_tasks_may_share_an_iterator(
+        self,
+        prefetch: bool,  # noqa: FBT001
+    ) -> None:
+        """Each execution goes to one of them, and each page is requested once."""
+
+        async def main() -> None:
+            client = FleetClient(make_fleet(500))
+            executions = aiter(listing(client, prefetch=prefetch))
+            found = []
+
+            async def work() -> None:
+                async for execution in executions:
+                    found.append(execution)
+                    await asyncio.sleep(0)
+
+            await asyncio.gather(*(work() for _ in range(5)))
+            assert sorted(found, key=client.fleet.index) == client.fleet
+            assert len(client.calls) == 84
+
+        asyncio.run(main())
+
+    def test_a_thread_that_waits_for_an_answer_does_not_block_the_loop(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of the same iterator: the task waits for the page of the thread, beside the loop."""
+        watched_threads(monkeypatch)  # which coverage watches as well
+
+        async def main() -> None:
+            client = SilentClient(FLEET, silent_from=1)
+            executions = iter(listing(client))
+            found = []
+            thread = Thread(target=lambda: found.append(next(executions)))
+            thread.start()
+            await asyncio.to_thread(wait_until, lambda: client.asked == 1)
+            task = asyncio.ensure_future(anext(executions))
+            await let_others_run()
+            assert not task.done()
+            client.gate.set()
+            found.append(await task)
+            thread.join()
+            assert sorted(found, key=FLEET.index) == FLEET[:2]
+            assert client.asked == 1
+
+        asyncio.run(main())
+
+    def test_several_listings_at_once_leave_the_loop_free(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """In asyncio's debug mode, over real HTTP, a ticker beside them."""
+        fleet = make_fleet(1000)
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.001)
+                ticks += 1
+
+        async def main() -> None:
+            asyncio.get_running_loop().slow_callback_duration = 1
+            ticker = asyncio.ensure_future(tick())
+            async with owning_client(endpoint.url) as client:
+                _ = client.boto3_client
+
+                async def found(prefetch: bool) -> list[JobExecutionSummary]:  # noqa: FBT001
+                    paginator = client.list_job_executions_for_job(JOB_ID, prefetch=prefetch)
+                    return [execution async for execution in paginator]
+
+                assert await asyncio.gather(*map(found, [False, True] * 3)) == [fleet] * 6
+            ticker.cancel()
+
+        with LocalEndpoint({JOB_ID: fleet}, latency=0.05) as endpoint:
+            asyncio.run(main(), debug=True)
+        # At least 200 ms of waiting: 200 ticks on a free loop, and four where each page blocks it.
+        assert ticks > 20
+        assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+class TestClient:
+    def test_async_with_closes_it(self) -> None:
+        """As ``with`` does."""
+
+        async def main() -> None:
+            client = IoTJobsClient(FleetClient(FLEET))
+            async with client as same:
+                assert same is client
+            with pytest.raises(ConfigurationError, match="closed"):
+                await anext(aiter(client.list_job_executions_for_job(JOB_ID)))
+
+        asyncio.run(main())
+
+    def test_closing_does_not_block_the_loop_while_the_client_is_built(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A thread that builds it may take long, to obtain credentials say."""
+        begun, go_on = Event(), Event()
+
+        def build(_: IoTJobsClient) -> FleetClient:
+            begun.set()
+            assert go_on.wait(30)
+            return FleetClient(FLEET)
+
+        async def close(client: IoTJobsClient) -> None:
+            async with client:
+                pass
+
+        async def main() -> None:
+            client = IoTJobsClient(region_name="eu-west-1")
+            monkeypatch.setattr(IoTJobsClient, "_build", build)
+            monkeypatch.setattr(FleetClient, "close", lambda _: None, raising=False)
+            first = asyncio.ensure_future(anext(aiter(client.list_job_executions_for_job(JOB_ID))))
+            await asyncio.to_thread(begun.wait, 30)
+            closing = asyncio.ensure_future(close(client))
+            await let_others_run()
+            assert not closing.done()
+            go_on.set()
+            await closing
+            assert await first == FLEET[0]
+
+        asyncio.run(main())
+
+
+def test_an_iterator_that_is_given_up_in_the_middle_leaves_nothing_to_await() -> None:
+    """It is no generator: there is nothing to close, and no warning about it."""
+
+    async def main() -> weakref.ref[JobExecutionIterator]:
+        executions = aiter(listing(FleetClient(FLEET)))
+        async for _ in executions:
+            break
+        return weakref.ref(executions)
+
+    left = asyncio.run(main())
+    assert left() is None
+    assert not inspect.isasyncgen(aiter(listing(ScriptedClient(make_response([])))))
