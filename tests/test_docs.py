@@ -10,9 +10,10 @@ import pytest
 from support import JOB_ID
 from typer.testing import CliRunner
 
-from iotjobs_client import ServiceUnavailableError
+from iotjobs_client import JobExecutionSummary, ServiceUnavailableError
 from iotjobs_client.cli._app import app
-from iotjobs_client.testing import make_fleet
+from iotjobs_client.testing import make_fleet, stubbed_client
+from iotjobs_client.testing._serve import to_parser
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +46,33 @@ def test_the_tests_on_the_page_about_testing_pass(pytester: pytest.Pytester) -> 
     pytester.syspathinsert()
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=len(re.findall(r"^def test_", page, re.MULTILINE)))
+
+
+def test_the_failures_on_that_page_are_what_a_test_is_told() -> None:
+    """Word for word."""
+    page = (ROOT / "docs" / "testing.md").read_text()
+    (block,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    told: list[str] = []
+
+    def fail(pages: list[list[JobExecutionSummary]], listings: int, status: str | None) -> None:
+        with stubbed_client(JOB_ID, pages, status=status) as client:
+            for _ in range(listings):
+                next(client.list_job_executions_for_job(JOB_ID).pages())
+
+    scripts: list[tuple[int, int, str | None]] = [(1, 1, "FAILED"), (1, 2, None), (2, 1, None)]
+    for pages, listings, status in scripts:
+        with pytest.raises(AssertionError) as caught:
+            fail([[]] * pages, listings, status)
+        told.append(f"AssertionError: {caught.value}\n")
+    assert "".join(told) == block
+
+
+def test_the_command_on_that_page_is_one() -> None:
+    """With options that there are."""
+    page = (ROOT / "docs" / "testing.md").read_text()
+    (command,) = re.findall(r"^python -m iotjobs_client.testing (.*)$", page, re.MULTILINE)
+    options = to_parser().parse_args(shlex.split(command))
+    assert options.fault == [(3, "disconnect")]
 
 
 PAGE_OF_SHELL = ROOT / "docs" / "automation.md"

@@ -6,6 +6,9 @@ import http.client
 import json
 import socket
 import threading
+from base64 import b64encode
+from contextlib import ExitStack
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -127,6 +130,12 @@ class TestLocalEndpoint:
             ("/jobs/firmware-42/things", {"nextToken": "x"}, 400, "InvalidRequestException"),
             ("/jobs/firmware-42/things", {"nextToken": ""}, 400, "InvalidRequestException"),
             ("/jobs/firmware-42/things", {"nextToken": "WzFd"}, 400, "InvalidRequestException"),
+            (
+                "/jobs/firmware-42/things",
+                {"nextToken": b64encode(b'["firmware-42",null,-1,0]').decode()},
+                400,
+                "InvalidRequestException",
+            ),
             ("/jobs/a%20b/things", {}, 400, "InvalidRequestException"),
             (f"/jobs/{'x' * 65}/things", {}, 400, "InvalidRequestException"),
             ("/jobs/nobody/things", {}, 404, "ResourceNotFoundException"),
@@ -246,6 +255,44 @@ class TestLocalEndpoint:
         assert connection.getresponse().status == 200
         connection.close()
 
+    def test_many_may_connect_at_once(
+        self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also while the endpoint is busy with another."""
+        address = ("127.0.0.1", urlsplit(endpoint.url).port or 0)
+        is_over = threading.Event()
+        process = endpoint._server.process_request
+        monkeypatch.setattr(
+            endpoint._server, "process_request", lambda *args: is_over.wait(30) and process(*args)
+        )
+        with ExitStack() as stack:
+            stack.callback(is_over.set)
+            for _ in range(60):
+                stack.enter_context(socket.create_connection(address, timeout=5))
+
+    def test_another_method_is_no_operation(self, endpoint: LocalEndpoint) -> None:
+        """And answered as AWS would, in JSON."""
+        connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=30)
+        connection.request("POST", f"/jobs/{JOB_ID}/things", b"{}")
+        response = connection.getresponse()
+        assert response.status == 501
+        assert response.headers["x-amzn-ErrorType"] == "UnknownOperationException"
+        assert json.loads(response.read()) == {}
+        connection.close()
+
+    def test_a_first_page_cannot_repeat_a_token(self) -> None:
+        """It is given as it is."""
+        with LocalEndpoint({JOB_ID: make_fleet(3)}, faults={1: "repeat"}) as endpoint:
+            _, _, page = ask(endpoint, f"/jobs/{JOB_ID}/things", maxResults=2)
+        assert page["nextToken"] is not None
+
+    def test_latency_is_in_seconds(self) -> None:
+        """An answer comes after it, and not long after it."""
+        with LocalEndpoint({JOB_ID: []}, latency=0.2) as endpoint:
+            start = monotonic()
+            ask(endpoint, f"/jobs/{JOB_ID}/things")
+            assert 0.2 <= monotonic() - start < 10
+
     def test_latency_delays_each_answer(self) -> None:
         """A client that waits less than that does not get it."""
         with LocalEndpoint({JOB_ID: []}, latency=30) as endpoint:
@@ -302,6 +349,13 @@ class TestLocalEndpoint:
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
+            ({"jobs": {"j": None}}, "job 'j' must be a list of JobExecutionSummary objects, not"),
+            ({"jobs": None}, "jobs must be a mapping, not None"),
+            ({"faults": ["hang"]}, "faults must be a mapping, not"),
+            ({"latency": "1"}, "latency must be a number of seconds of at least 0, not '1'"),
+            ({"latency": True}, "latency must be"),
+            ({"faults": {1: RawAnswer(200, "x")}}, "the body of a RawAnswer must be bytes"),  # type: ignore[arg-type]
+            ({"faults": {1: RawAnswer(headers={"a": "b\r\nc: d"})}}, "a header of a RawAnswer"),
             ({"jobs": {"j": ["x"]}}, "the executions of job 'j' must be JobExec.*, not 'x'"),
             ({"jobs": {"a b": []}}, "job_id must be 1 to 64 characters .*, not 'a b'"),
             ({"latency": -1}, "latency must be a number of seconds of at least 0, not -1"),

@@ -8,6 +8,7 @@ from importlib.metadata import distribution
 
 import boto3
 import pytest
+from botocore.config import Config
 from support import JOB_ID
 
 from iotjobs_client import IoTJobsClient
@@ -50,8 +51,11 @@ def test_a_proxy_does_not_stand_before_the_endpoints_own_client(
 ) -> None:
     """It could not reach this machine's loopback."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with LocalEndpoint({JOB_ID: FLEET}) as endpoint, endpoint.client() as client:
-        assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
+    patient = Config(retries={"total_max_attempts": 2})
+    with LocalEndpoint({JOB_ID: FLEET}, faults={1: "disconnect"}) as endpoint:
+        for config in (patient, None):
+            with endpoint.client(config=config) as client:
+                assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
 
 
 def test_stubbed_clients_last_as_long_as_the_test(stubbed_client: MakeStubbedClient) -> None:

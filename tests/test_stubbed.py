@@ -228,10 +228,30 @@ class TestWhatATestIsTold:
         ):
             self.swallow(client)
 
+    def test_beside_what_the_block_raises_because_of_it(self) -> None:
+        """As the context, where it was swallowed before."""
+
+        def swallow_and_fail(client: IoTJobsClient) -> None:
+            self.swallow(client)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError) as caught, stubbed_client(JOB_ID, []) as client:
+            swallow_and_fail(client)
+        assert "one too many" in str(caught.value.__context__)
+
     def test_but_not_over_what_the_block_itself_raises(self) -> None:
         """Which comes through as it is."""
         with pytest.raises(ZeroDivisionError), stubbed_client(JOB_ID, [FLEET]):
             raise ZeroDivisionError
+
+
+def test_its_boto3_client_is_closed_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the block fails."""
+    closed: list[bool] = []
+    with suppress(ZeroDivisionError), stubbed_client(JOB_ID, []) as client:
+        monkeypatch.setattr(client.boto3_client, "close", lambda: closed.append(True))
+        raise ZeroDivisionError
+    assert closed == [True]
 
 
 def test_nothing_is_ever_sent() -> None:
@@ -259,6 +279,10 @@ def test_a_configuration_that_is_wrong_does_not_matter(monkeypatch: pytest.Monke
         ({"pages": [FLEET], "page_size": 3}, "pages must be up to 3 executions.*'5 executions'"),
         ({"pages": ["FAILED"]}, "each of pages must be .*, not 'FAILED'"),
         ({"pages": [7]}, "each of pages must be .*, not 7"),
+        ({"pages": ThrottlingError}, "pages must be a list of pages, not"),
+        ({"pages": None}, "pages must be a list of pages, not None"),
+        ({"pages": [ServiceError(http_status=200)]}, "the HTTP status of a fault must be"),
+        ({"pages": [type("Mine", (ThrottlingError,), {})]}, "each of pages must be .*Mine"),
         ({"pages": [ValueError]}, "each of pages must be"),
         ({"pages": [[{"thingArn": "x"}]]}, "each of pages must be"),
         (

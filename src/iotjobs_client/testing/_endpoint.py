@@ -27,6 +27,7 @@ from iotjobs_client.exceptions import (
     InvalidRequestError,
     ResourceNotFoundError,
     ThrottlingError,
+    is_object,
     wrong_argument,
 )
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LARGEST_PORT = 2**16 - 1
+_POSITIONS = range(2**32)
 _NUMBER = re.compile("[0-9]{1,3}")
 _PATH = re.compile(r"/jobs/([^/]*)/things")
 
@@ -110,7 +112,10 @@ class LocalEndpoint:
         faults: Mapping[int, Fault] | None = None,
         port: int = 0,
     ) -> None:
-        if not 0 <= latency < TIMEOUT_MAX:
+        for name, value in (("jobs", jobs), ("faults", faults or {})):
+            if not is_object(value):
+                raise wrong_argument(name, "a mapping", value)
+        if type(latency) not in (int, float) or not 0 <= latency < TIMEOUT_MAX:
             raise wrong_argument("latency", "a number of seconds of at least 0", latency)
         if type(port) is not int or not 0 <= port <= _LARGEST_PORT:
             raise wrong_argument("port", f"an int from 0 to {_LARGEST_PORT}", port)
@@ -131,7 +136,7 @@ class LocalEndpoint:
         self._is_closing = Event()
         self._pid = os.getpid()
         self._connections: set[socket] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
+        self._server = _Server(("127.0.0.1", port), partial(_Handler, self))
         self._thread = Thread(
             target=self._server.serve_forever, args=(0.01,), name="LocalEndpoint", daemon=True
         )
@@ -240,8 +245,7 @@ class LocalEndpoint:
         path, _, query = target.partition("?")
         match = _PATH.fullmatch(path)
         if match is None:
-            headers = {"x-amzn-ErrorType": "UnknownOperationException"}
-            return RawAnswer(404, b"{}", headers), None
+            return _no_operation(404), None
         asked = {
             name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()
         }
@@ -294,6 +298,10 @@ class LocalEndpoint:
         return _page(page, None if following is None else _to_next_token(request, following))
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # with the default of 5, many connections at once wait for seconds
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -338,8 +346,18 @@ class _Handler(BaseHTTPRequestHandler):
             # A socket of its own, since the files of this one would put its closing off.
             socket(fileno=self.connection.detach()).close()
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """As AWS tells of what is a request of no operation, and not with a page of HTML."""
+        answer = _no_operation(code)
+        self.wfile.write(_to_head(answer) + answer.body)
+        self.close_connection = True
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log nothing."""
+
+
+def _no_operation(status: int) -> RawAnswer:
+    return RawAnswer(status, b"{}", {"x-amzn-ErrorType": "UnknownOperationException"})
 
 
 def _to_head(answer: RawAnswer) -> bytes:
@@ -389,7 +407,7 @@ def _from_next_token(request: ListRequest) -> int | None:
     except ValueError:
         return None
     match content:
-        case [request.job_id, request.status, int(position), int()] if position >= 0:
+        case [request.job_id, request.status, int(position), int()] if position in _POSITIONS:
             return position
         case _:
             return None

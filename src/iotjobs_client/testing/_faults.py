@@ -141,7 +141,11 @@ def to_status_and_code(error: ServiceError) -> tuple[int, str]:
 
 
 def to_answer_or_mishap(fault: Fault) -> RawAnswer | str:
-    """The answer to send in place of the right one, or what befalls the right one."""
+    """The answer to send in place of the right one, or what befalls the right one.
+
+    Raises:
+        InvalidArgumentError: It is none of what a request can end with.
+    """
     if isinstance(fault, type) and issubclass(fault, IoTJobsError):
         fault = fault()
     if isinstance(fault, ServiceError):
@@ -165,4 +169,9 @@ def _checked(answer: RawAnswer, lowest: int) -> RawAnswer:
     if type(answer.status) is not int or not lowest <= answer.status < 600:  # noqa: PLR2004
         rule = f"an int from {lowest} to 599"
         raise wrong_argument("the HTTP status of a fault", rule, answer.status)
+    if not isinstance(answer.body, bytes):
+        raise wrong_argument("the body of a RawAnswer", "bytes", answer.body)
+    for part in (part for header in answer.headers.items() for part in header):
+        if not isinstance(part, str) or not part.isprintable():
+            raise wrong_argument("a header of a RawAnswer", "printable text", part)
     return answer

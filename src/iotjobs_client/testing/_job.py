@@ -27,6 +27,9 @@ class Job:
 
     def __init__(self, job_id: str, executions: Iterable[JobExecutionSummary]) -> None:
         self._job_id = job_id
+        if isinstance(executions, str) or not isinstance(executions, Iterable):
+            rule = "a list of JobExecutionSummary objects"
+            raise wrong_argument(f"job {job_id!r}", rule, executions)
         self._executions = list(executions)
         for execution in self._executions:
             if not isinstance(execution, JobExecutionSummary):

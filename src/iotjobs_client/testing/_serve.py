@@ -14,6 +14,8 @@ from iotjobs_client.exceptions import InvalidArgumentError
 from iotjobs_client.testing import LocalEndpoint, Mishap, make_fleet
 from iotjobs_client.testing._faults import ERRORS
 
+_FAULTS = (*get_args(Mishap), *ERRORS)
+_MOST_DIGITS = 8
 _GREETING = """\
 {jobs} at {url}, until Ctrl-C.
 
@@ -33,7 +35,7 @@ END
 
 def _job(text: str) -> tuple[str, int]:
     job_id, _, size = text.partition("=")
-    if not size.isdecimal():
+    if not size.isdecimal() or len(size) > _MOST_DIGITS:
         raise ArgumentTypeError(f"{text!r} is not like firmware-42=1000")
     return job_id, int(size)
 
@@ -42,10 +44,13 @@ def _fault(text: str) -> tuple[int, Any]:
     number, _, fault = text.partition("=")
     if not number.isdecimal():
         raise ArgumentTypeError(f"{text!r} is not like 3=disconnect")
+    if fault not in _FAULTS:
+        raise ArgumentTypeError(f"{fault!r} is none of {', '.join(_FAULTS)}")
     return int(number), ERRORS.get(fault, fault)
 
 
-def _to_parser() -> ArgumentParser:
+def to_parser() -> ArgumentParser:
+    """The command line."""
     parser = ArgumentParser(
         prog="python -m iotjobs_client.testing",
         description=(
@@ -60,6 +65,7 @@ def _to_parser() -> ArgumentParser:
         "--job",
         type=_job,
         action="append",
+        default=[],
         metavar="ID=SIZE",
         help="a job and how many things it has, once or more (default: firmware-42=1000)",
     )
@@ -91,8 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 1 where the port cannot be had. Wrong arguments exit with 2.
     """
-    parser = _to_parser()
+    parser = to_parser()
     options = parser.parse_args(arguments)
+    for name in ("job", "fault"):
+        given: list[tuple[object, object]] = getattr(options, name)
+        if len(dict(given)) < len(given):
+            parser.error(f"argument --{name}: one is given twice")
     sizes: dict[str, int] = dict(options.job or [("firmware-42", 1000)])
     try:
         endpoint = LocalEndpoint(

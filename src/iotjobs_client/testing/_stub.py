@@ -15,7 +15,7 @@ from iotjobs_client.exceptions import OPERATION, IoTJobsError, ServiceError, wro
 from iotjobs_client.models import JobExecutionSummary
 from iotjobs_client.paginator import LARGEST_PAGE, to_job_id, to_page_size, to_statuses
 from iotjobs_client.testing._factories import make_response
-from iotjobs_client.testing._faults import to_status_and_code
+from iotjobs_client.testing._faults import to_answer_or_mishap, to_status_and_code
 from iotjobs_client.testing._session import TestingSession
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ def stubbed_client(
     It expects one listing of the job, whose requests have the parameters that the other arguments
     lead to. A request too many, or another one, raises an ``AssertionError`` where it is made;
     leaving the ``with`` block raises one that was swallowed on the way, or one for the first page
-    that was not asked for, unless the block itself fails.
+    that was not asked for. Where the block itself fails, that comes out, with a swallowed one
+    as its context.
+
+    It is for one listing that is read to its end, or to an error. With ``prefetch``, a listing that
+    is left earlier asks for a page more at a moment that nobody knows; and a resumption in the
+    middle of a page asks for that page again. :class:`LocalEndpoint` is for these.
 
     Args:
         job_id: The job that is listed.
@@ -62,6 +67,8 @@ def stubbed_client(
     ...     print(list(found) == fleet)
     True
     """
+    if isinstance(pages, str) or not isinstance(pages, Iterable):
+        raise wrong_argument("pages", "a list of pages", pages)
     statuses = to_statuses(status)
     return _stubbed(_to_calls(to_job_id(job_id), pages, statuses, to_page_size(page_size)))
 
@@ -102,11 +109,15 @@ def _to_calls(
 def _to_executions_or_error(
     page: StubbedPage, page_size: int
 ) -> tuple[JobExecutionSummary, ...] | IoTJobsError:
-    if isinstance(page, type) and issubclass(page, IoTJobsError):
-        return page()
-    if isinstance(page, IoTJobsError):
-        return page
     rule = f"up to {page_size} executions, or an error of this library"
+    error = page() if isinstance(page, type) and issubclass(page, IoTJobsError) else page
+    if isinstance(error, IoTJobsError):
+        # A subclass of yours would not come out as itself: only we map what botocore raises.
+        if type(error).__module__ != IoTJobsError.__module__:
+            raise wrong_argument("each of pages", rule, page)
+        if isinstance(error, ServiceError):
+            to_answer_or_mishap(error)  # which refuses an HTTP status that is no error
+        return error
     if isinstance(page, str) or not isinstance(page, Iterable):
         raise wrong_argument("each of pages", rule, page)
     executions = tuple(page)
@@ -157,7 +168,11 @@ def _stubbed(calls: Sequence[_Call]) -> Generator[IoTJobsClient]:
         stubber = Stubber(boto3_client)
         stubber.activate()  # for good: without it, a late request would go to AWS
         script = _Script(stubber, calls)
-        yield IoTJobsClient(boto3_client)
+        try:
+            yield IoTJobsClient(boto3_client)
+        except BaseException as error:
+            script.explain(error)
+            raise
         script.finish()
 
 
@@ -206,6 +221,11 @@ class _Script:
         failure = AssertionError(text)
         self._failure = self._failure or failure
         raise failure
+
+    def explain(self, error: BaseException) -> None:
+        """Add to what the block raises a failure that came before it and was swallowed."""
+        if self._failure not in (None, error) and error.__context__ is None:
+            error.__context__ = self._failure
 
     def finish(self) -> None:
         """Raise what the code under test did not let through, or what it did not ask for."""
