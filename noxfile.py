@@ -65,6 +65,7 @@ def kit(session: nox.Session) -> None:
     session.run("python", "benchmarks/kit.py")
 
 
+@nox.session
 def frames(session: nox.Session) -> None:
     """The examples that need pandas, polars, Arrow and Dask, on one Python."""
     session.install(".", *group("tests"), *group("frames"))
