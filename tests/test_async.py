@@ -369,6 +369,32 @@ class TestSharing:
 
         asyncio.run(main())
 
+    def test_however_many_tasks_wait_for_a_thread_one_more_thread_does(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And those that give up leave nothing behind."""
+        started = watched_threads(monkeypatch)
+
+        async def main() -> None:
+            client = SilentClient(FLEET, silent_from=1)
+            executions = iter(listing(client))
+            thread = Thread(target=lambda: next(executions))
+            thread.start()
+            await asyncio.to_thread(wait_until, lambda: client.asked == 1)
+            before = len(started)
+            for _ in range(5):
+                await cancelled_in_request(executions)
+            tasks = [asyncio.ensure_future(anext(executions)) for _ in range(5)]
+            await let_others_run()
+            assert len(started) == before + 1
+            assert executions._waiting is not None
+            assert len(executions._waiting._wakers) == 5
+            client.gate.set()
+            thread.join()
+            assert sorted(await asyncio.gather(*tasks), key=FLEET.index) == FLEET[1:6]
+
+        asyncio.run(main())
+
     def test_several_listings_at_once_leave_the_loop_free(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -403,6 +429,37 @@ class TestSharing:
 
 
 class TestClient:
+    def test_it_is_closed_also_where_no_thread_can_be_had(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And what the block raises comes through."""
+
+        async def main() -> None:
+            client = IoTJobsClient(FleetClient(FLEET))
+            with pytest.raises(ZeroDivisionError):
+                async with client:
+                    raise ZeroDivisionError
+            with pytest.raises(ConfigurationError, match="closed"):
+                _ = client.boto3_client
+
+        monkeypatch.setattr("iotjobs_client._ahead.start_new_thread", None)
+        asyncio.run(main())
+
+    def test_a_cancellation_does_not_swallow_what_the_block_raises(self) -> None:
+        """Nor does it leave the client open."""
+        client = IoTJobsClient(FleetClient(FLEET))
+
+        async def main() -> None:
+            with trio.CancelScope() as scope:
+                async with client:
+                    scope.cancel()
+                    raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            trio.run(main)
+        with pytest.raises(ConfigurationError, match="closed"):
+            _ = client.boto3_client
+
     def test_async_with_closes_it(self) -> None:
         """As ``with`` does."""
 
@@ -444,6 +501,54 @@ class TestClient:
             assert await first == FLEET[0]
 
         asyncio.run(main())
+
+
+def test_an_error_that_nobody_picks_up_keeps_nothing_alive() -> None:
+    """It needs no collector to go with its iterator."""
+
+    async def main() -> weakref.ref[JobExecutionIterator]:
+        error = EndpointConnectionError(endpoint_url="x")
+        client = ScriptedClient(make_response(FLEET[:1], "t"), error)
+        executions = aiter(listing(client))
+        assert await anext(executions) == FLEET[0]
+        task = asyncio.ensure_future(anext(executions))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return weakref.ref(executions)
+
+    gc.disable()
+    try:
+        left = asyncio.run(main())
+        wait_until(lambda: left() is None)
+    finally:
+        gc.enable()
+
+
+def test_a_task_of_asyncio_below_trio_waits_as_such() -> None:
+    """Where trio is a guest of its loop."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        is_over = asyncio.Event()
+
+        async def guest() -> list[JobExecutionSummary]:
+            return [e async for e in listing(FleetClient(FLEET))]
+
+        outcomes: list[Any] = []
+
+        def done(outcome: Any) -> None:
+            outcomes.append(outcome)
+            is_over.set()
+
+        trio.lowlevel.start_guest_run(
+            guest, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=done
+        )
+        assert [e async for e in listing(FleetClient(FLEET))] == FLEET
+        await is_over.wait()
+        assert outcomes[0].unwrap() == FLEET
+
+    asyncio.run(main())
 
 
 def test_an_iterator_that_is_given_up_in_the_middle_leaves_nothing_to_await() -> None:

@@ -25,7 +25,7 @@ class CallAhead(Generic[_T]):
     def __init__(self, call: Callable[[], _T]) -> None:
         self._result: _T | None = None
         self._error: BaseException | None = None
-        self._is_over = False
+        self.is_over = False
         self._is_taken = False
         self._wakers: list[Callable[[], None]] = []
         self._pid = getpid()
@@ -43,7 +43,7 @@ class CallAhead(Generic[_T]):
             self._error = error
         finally:
             self._under_way.release()
-            self._is_over = True
+            self.is_over = True
             for wake in tuple(self._wakers):
                 wake()
             # The error's traceback holds this frame: with this, all would be kept in a cycle.
@@ -62,6 +62,7 @@ class CallAhead(Generic[_T]):
         trio: Any = sys.modules.get("trio")
         event: Any
         try:
+            trio.lowlevel.current_task()  # or this is no task of trio's, but of the loop below it
             call_soon = trio.lowlevel.current_trio_token().run_sync_soon
             event = trio.Event()
         except (AttributeError, RuntimeError):  # it is not there, or does not run here
@@ -76,9 +77,12 @@ class CallAhead(Generic[_T]):
 
         # In this order: a call that ends in between wakes twice, which does no harm.
         self._wakers.append(wake)
-        if self._is_over:
+        if self.is_over:
             wake()
-        await event.wait()
+        try:
+            await event.wait()
+        finally:
+            self._wakers.remove(wake)
 
     def take(self) -> _T | None:
         """What the call returns, once it does; or raise what it raises.

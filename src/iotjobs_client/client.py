@@ -228,10 +228,21 @@ class IoTJobsClient:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the client, off the event loop: a thread may be building the boto3 client."""
-        closing = CallAhead(self.close)
-        await closing.ended()
-        closing.take()
+        """Close the client.
+
+        The event loop goes on where a thread is building the boto3 client just now; then a
+        cancellation leaves it to be closed a moment later.
+        """
+        lock = self._lock
+        if lock.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                lock.release()
+        else:
+            closing = CallAhead(self.close)
+            await closing.ended()
+            closing.take()
 
     def close(self) -> None:
         """Close the boto3 client if this client owns it; a borrowed one stays as it is.

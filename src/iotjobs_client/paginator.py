@@ -215,6 +215,7 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
         self._state: _PageState = _PageState.before(
             paginator._start(), paginator.max_items, _TokensSeen()
         )
+        self._waiting: CallAhead[None] | None = None
         # With the state that it follows.
         self._ahead: tuple[_PageState, CallAhead[_PageState]] | None = None
 
@@ -250,8 +251,15 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
                 with suppress(RuntimeError):  # of a lock that another thread has
                     lock.release()
             # Without one, a thread has the iterator wait for an answer, and a loop must not wait.
-            ended = request or CallAhead(self._wait_for_threads)
+            ended = request or self._threads_waited_for()
             await ended.ended()
+
+    def _threads_waited_for(self) -> CallAhead[None]:
+        """One call for all who wait, however many they are."""
+        waiting = self._waiting
+        if waiting is None or waiting.is_over or not waiting.is_there:
+            self._waiting = waiting = CallAhead(self._wait_for_threads)
+        return waiting
 
     def _wait_for_threads(self) -> None:
         with self._lock:
@@ -356,7 +364,12 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
             arguments["status"] = paginator.status[position.status_index].value
         if position.next_token is not None:
             arguments["nextToken"] = position.next_token
-        page = paginator._list_page(arguments)
+        try:
+            page = paginator._list_page(arguments)
+        except BaseException:
+            # The error's traceback holds this frame, and the iterator may hold the error.
+            del self, last
+            raise
 
         new, unmatched = position.pick_new(page.executions)
         executions = new[: last.remaining]
