@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from xml.etree import ElementTree as ET
 import attrs
 import boto3
 import pytest
+import typer
 from support import JOB_ID, FleetClient, session
 from typer.testing import CliRunner
 
@@ -307,10 +309,9 @@ class TestOutput:
                 found = resume(found)
             assert (found.code, found.out, found.err) == (0, "", "")
             whole = run(*options, at=endpoint)
-        rows = file.read_text().splitlines()
-        if output_format == "table":
-            rows = [row for row in rows if not row.startswith("thing_name") or row is rows[0]]
-        assert rows == whole.lines
+        # The table's columns are as wide as the first rows of each run need.
+        rows = [row.split() for row in file.read_text().splitlines()]
+        assert rows == [row.split() for row in whole.lines]
         assert list(tmp_path.iterdir()) == [file]
 
     def test_a_fault_before_the_first_page_leaves_nothing(self, tmp_path: Path) -> None:
@@ -358,6 +359,7 @@ class TestOutput:
         [
             ("no-such-folder/rows", "cannot write no-such-folder/rows: No such file or directory"),
             (os.devnull, f"{os.devnull} is not a file"),
+            ("x" * 245, f"cannot write {'x' * 245}: File name too long"),
         ],
     )
     def test_a_file_that_cannot_be_is_told_before_any_request(
@@ -367,6 +369,40 @@ class TestOutput:
         found = run("list", JOB_ID, f"--output={file}", at=endpoint)
         assert (found.code, found.err) == (1, f"iotjobs: {text}\n")
         assert endpoint.requests == []
+
+    def test_a_file_that_cannot_be_begun_or_ended_leaves_what_it_can(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing before the first row, and all rows where only the name cannot be given."""
+
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        Path("rows").write_text("before\n")
+        with monkeypatch.context() as patch:
+            patch.setattr("shutil.copyfileobj", fail)
+            with pytest.raises(OSError, match="No space"):
+                OutputFile(tmp_path / "rows", "token")
+        assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+        output = OutputFile(tmp_path / "rows", None)
+        output.write("after\n")
+        Path("rows").unlink()
+        Path("rows").mkdir()
+        with pytest.raises(OSError, match="all rows are in") as caught:
+            output.finish(None)
+        assert Path(str(caught.value).rpartition(" ")[2]).read_text() == "after\n"
+
+    def test_rows_of_an_older_fault_do_not_stand_for_fresh_ones(self) -> None:
+        """Even where the service gives the same token again."""
+        with LocalEndpoint({JOB_ID: FLEET}, faults={2: ThrottlingError}) as endpoint:
+            options = [*PAGE, "--output=rows"]
+            run("list", JOB_ID, *options, "--format=csv", at=endpoint)
+            assert len(list(Path().iterdir())) == 1
+            found = run("list", JOB_ID, *options, "--max-items=5", at=endpoint)
+            assert [path.name for path in Path().iterdir()] == ["rows"]
+            command = found.err.removeprefix("There may be more: ")
+            Outcome(*(w for w in shlex.split(command)[1:] if w[:5] != "--max"))
+        assert names(Path("rows").read_text()) == things(FLEET)
 
     def test_of_a_page_that_a_full_disk_took_in_part_nothing_is_kept(self, tmp_path: Path) -> None:
         """What is kept ends where the token does."""
@@ -403,6 +439,14 @@ class TestInterrupts:
         assert steps == [1]
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
+    def test_another_signal_ends_a_command_as_a_shell_expects(self) -> None:
+        """With 128 and its number; afterwards it is what it was before."""
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(typer.Exit) as caught, _terminal.faults_told(debug=False):
+            signal.raise_signal(signal.SIGTERM)
+        assert caught.value.exit_code == 143
+        assert signal.getsignal(signal.SIGTERM) is before
+
     def test_ctrl_c_stays_ignored_in_the_background(self) -> None:
         """As a shell arranges it."""
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -431,7 +475,8 @@ class TestInterrupts:
                     interrupt()
                 self.text += text[20:]
 
-            def finish(self) -> None:
+            def finish(self, resume_token: str | None) -> None:
+                assert resume_token == rows.resume_token
                 self.is_finished = True
 
             def stop(self, resume_token: str | None) -> None:
@@ -453,21 +498,68 @@ class TestInterrupts:
             assert names(output.text) == things(fleet[:10])
             assert output.is_finished
 
-    def test_ctrl_c_during_a_request_ends_with_130(self) -> None:
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    )
+    def test_a_signal_during_a_request_ends_it_in_order(
+        self, number: signal.Signals, code: int
+    ) -> None:
         """The first page is out while the second one hangs; it goes on from there."""
         with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
             process = start("list", JOB_ID, *PAGE, f"--endpoint-url={endpoint.url}")
             assert process.stdout is not None
             out = "".join(process.stdout.readline() for _ in range(5))
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             rest, err = process.communicate(timeout=60)
-        assert process.returncode == 130
+        assert process.returncode == code
         error, command = err.splitlines()
         assert (rest, error) == ("", "iotjobs: interrupted")
         with LocalEndpoint({JOB_ID: FLEET}) as again:
             words = shlex.split(command.replace(endpoint.url, again.url))
             assert words[3:6] == ["python", "-m", "iotjobs_client"]
             assert names(out) + names(Outcome(*words[6:]).out) == things(FLEET)
+
+
+class TestStandardOutput:
+    def test_a_file_that_takes_no_more_ends_with_a_whole_page(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of rows that are out in part nothing is left, also where the stream has no buffer."""
+        limit = 2_000
+
+        class Disk(io.FileIO):
+            def write(self, data: Any) -> int:
+                left = limit - os.fstat(self.fileno()).st_size
+                if left <= 0:
+                    raise OSError(28, "No space left on device")
+                return super().write(bytes(data)[: min(left, 300)])  # as a pipe may, not all
+
+        with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
+            for make in (Disk, lambda *args: io.BufferedWriter(Disk(*args))):
+                raw: Any = make(str(tmp_path / "rows"), "w")
+                with io.TextIOWrapper(raw) as stream, monkeypatch.context() as patch:
+                    patch.setattr(sys, "stdout", stream)
+                    stderr = io.StringIO()
+                    patch.setattr(sys, "stderr", stderr)
+                    assert run_main("list", JOB_ID, *PAGE, f"--endpoint-url={endpoint.url}") == 1
+                rows = names((tmp_path / "rows").read_text())
+                assert rows == things(FLEET[: len(rows)])
+                command = stderr.getvalue().split("To go on: ")[1]
+                rest = Outcome(*shlex.split(command)[1:])
+                assert rows + names(rest.out) == things(FLEET)
+
+    def test_closed_streams_are_no_fault(
+        self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A shell closes them with >&- and 2>&-."""
+        with monkeypatch.context() as patch:
+            for name in ("stdout", "stderr"):
+                patch.setattr(sys, name, None)
+            options = ["--output=rows", f"--endpoint-url={endpoint.url}"]
+            assert run_main("list", JOB_ID, *options) in (0, None)
+            sys.stdout.close()
+            sys.stderr.close()
+        assert names(Path("rows").read_text()) == things(FLEET)
 
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -501,15 +593,16 @@ class TestClosedPipe:
             process.stderr.close()
             assert len(endpoint.requests) < 20
 
-    def test_so_does_a_summary(
-        self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("command", ["list", "summary"])
+    def test_nothing_comes_up_at_exit(
+        self, command: str, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """And nothing that was still to be written comes up at exit."""
+        """Of what was still to be written."""
         reader, writer = os.pipe()
         os.close(reader)
         with os.fdopen(writer, "w") as stream:
             monkeypatch.setattr(sys, "stdout", stream)
-            assert run_main("summary", JOB_ID, f"--endpoint-url={endpoint.url}") == 0
+            assert run_main(command, JOB_ID, f"--endpoint-url={endpoint.url}") == 0
 
 
 def run_main(*arguments: str) -> Any:
@@ -619,6 +712,32 @@ class TestTerminal:
         assert len(re.findall(drawn, terminal.text)) == 5
         assert terminal.shown() == f"iotjobs: job '{JOB_ID}' is not done after 5 s\n"
 
+    def test_a_terminal_that_is_closed_meanwhile_stops_nothing(
+        self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The rows go on, without the line that says how far they are."""
+
+        class Closed(io.StringIO):
+            writes = 0
+
+            def isatty(self) -> bool:
+                return True
+
+            def fileno(self) -> int:
+                return 0
+
+            def write(self, _: str) -> int:
+                self.writes += 1
+                raise OSError(5, "Input/output error")
+
+        closed = Closed()
+        monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
+        monkeypatch.setattr(sys, "stderr", closed)
+        options = ["--output=rows", *PAGE, f"--endpoint-url={endpoint.url}"]
+        assert run_main("list", JOB_ID, *options) in (0, None)
+        assert closed.writes == 1
+        assert names(Path("rows").read_text()) == things(FLEET)
+
     def test_a_real_process_on_a_real_terminal(
         self, terminal: Terminal, endpoint: LocalEndpoint
     ) -> None:
@@ -680,7 +799,7 @@ class TestWait:
         found = run("wait", JOB_ID, at=endpoint)
         assert found.code == 3
         counts = "2 FAILED, 2 TIMED_OUT, 1 REJECTED, 1 CANCELED"
-        assert found.out == f"{JOB_ID} is done: 6 things did not succeed ({counts})\n"
+        assert found.out == f"{JOB_ID} is done: not all things succeeded ({counts})\n"
 
     def test_a_retry_that_succeeded_counts(self) -> None:
         """A thing that failed before is no failure then; one that failed after it is."""
@@ -695,13 +814,30 @@ class TestWait:
         with LocalEndpoint({JOB_ID: [*fleet, later]}) as endpoint:
             found = run("wait", JOB_ID, at=endpoint)
         assert found.code == 3
-        assert "1 things did not succeed (1 TIMED_OUT)" in found.out
+        assert "not all things succeeded (1 TIMED_OUT)" in found.out
 
-    def test_where_no_retry_can_have_been_successes_are_not_listed(self) -> None:
-        """The service retries only what FAILED or TIMED_OUT."""
-        with LocalEndpoint({JOB_ID: [make_execution("a", "REJECTED")]}) as endpoint:
-            assert run("wait", JOB_ID, at=endpoint).code == 3
-            assert asked(endpoint) == ["QUEUED", "IN_PROGRESS", "QUEUED", *UNSUCCESSFUL]
+    def test_whatever_came_before_the_last_execution_does_not_count(self) -> None:
+        """A thing may have been removed and added again."""
+        fleet = [
+            make_execution("a", "REMOVED", execution_number=1),
+            make_execution("a", "SUCCEEDED", execution_number=2),
+        ]
+        with LocalEndpoint({JOB_ID: fleet}) as endpoint:
+            assert run("wait", JOB_ID, at=endpoint).code == 0
+
+    @pytest.mark.parametrize(("status", "code"), [("SUCCEEDED", 0), ("FAILED", 3), ("QUEUED", 4)])
+    @pytest.mark.parametrize("name", ["stdout", "stderr"])
+    def test_the_code_tells_also_where_nobody_reads(
+        self, name: str, status: str, code: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A closed pipe is not taken for success."""
+        with LocalEndpoint({JOB_ID: [make_execution("a", status)]}) as endpoint:
+            reader, writer = os.pipe()
+            os.close(reader)
+            with os.fdopen(writer, "w") as stream:
+                monkeypatch.setattr(sys, name, stream)
+                options = ["--timeout=0", f"--endpoint-url={endpoint.url}"]
+                assert (run_main("wait", JOB_ID, *options) or 0) == code
 
     def test_a_retry_that_is_queued_between_two_requests_is_waited_for(
         self, monkeypatch: pytest.MonkeyPatch
@@ -817,6 +953,35 @@ class TestSummary:
         assert {f"Rollout of {JOB_ID}", "time (UTC)", "executions, cumulative"} <= texts
         in_legend = {text.split()[0] for text in texts if re.fullmatch(r"\w+  [\d,]+", text)}
         assert in_legend == {"queued", "started", *ended}
+
+    def test_a_plot_that_cannot_be_written_is_refused_before_the_listing(
+        self, endpoint: LocalEndpoint
+    ) -> None:
+        """Which may take minutes."""
+        found = run("summary", JOB_ID, "--plot=no-such-folder/x.svg", at=endpoint)
+        assert (found.code, found.err[:20]) == (1, "iotjobs: cannot writ")
+        assert endpoint.requests == []
+
+    def test_a_plot_that_a_full_disk_does_not_take_leaves_nothing(
+        self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not even a part."""
+
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(OutputFile, "write_bytes", fail)
+        assert run("summary", JOB_ID, "--plot=x.svg", at=endpoint).code == 1
+        assert list(Path().iterdir()) == []
+
+    def test_no_name_is_cut_where_no_line_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor is anything but text in a pipe, whatever colours are forced elsewhere."""
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        name = "pump-" + "x" * 120
+        with LocalEndpoint({JOB_ID: [make_execution(name, "FAILED")]}) as endpoint:
+            found = run("summary", JOB_ID, at=endpoint)
+        assert f"\n{name}  FAILED" in found.out
+        assert "\x1b" not in found.out
 
     def test_a_plot_as_png(self, endpoint: LocalEndpoint) -> None:
         """Whole, as all files are."""

@@ -217,6 +217,19 @@ def test_the_curve_goes_from_nothing_to_all() -> None:
     )
 
 
+def test_the_curve_needs_one_time_and_no_more() -> None:
+    """The first one that is queued may be all that is known."""
+    bare = make_execution(status="QUEUED", started_at=None, last_updated_at=None)
+    (point,) = summarize([bare]).curve
+    assert (point.queued, point.started) == (1, 0)
+
+
+def test_what_took_less_than_no_time_took_none() -> None:
+    """The clocks of things and of the service disagree."""
+    early = make_execution(started_at=datetime(2025, 1, 1, tzinfo=timezone.utc))
+    assert summarize([early]).waiting.maximum == timedelta(0)
+
+
 def test_the_curve_of_one_moment_is_one_point() -> None:
     """And where nothing is known of the queue there is none."""
     (point,) = summarize([make_execution("a", "QUEUED")]).curve

@@ -125,9 +125,10 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
                 f"resume_token must be whole and unchanged; these {len(token)} characters are not"
             )
     if (of_job_id, of_statuses) != (job_id, list(statuses)):
+        own = [str(status) for status in statuses]
         raise InvalidArgumentError(
             f"resume_token must be of the same listing: it is of job {of_job_id!r} with status "
-            f"{of_statuses or None}, not of job {job_id!r} with status {list(statuses) or None}"
+            f"{of_statuses or None}, not of job {job_id!r} with status {own or None}"
         )
     fingerprints = (
         given[start : start + _FINGERPRINT_SIZE]

@@ -4,7 +4,8 @@ Pure functions over any iterable of executions, in one pass; they make no reques
 grows with the executions, since only the whole listing tells which of them are the last.
 
 An execution is told from others by its thing and its ``execution_number``. A listing of several
-statuses gives it twice where it moved meanwhile, the later state last: that one counts, once.
+statuses gives it twice where it moved meanwhile, the later state last: that one counts, once. One
+without a number is told by its ``queued_at``; those of a thing that have neither count as one.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Durations:
 
     Percentiles are by nearest rank: the shortest duration that was measured and that at least
     so many percent of all do not exceed. So each is a duration of some execution, not a mean.
+    Where clocks disagree, and something would have taken less than no time, it took none.
 
     Attributes:
         count: Of how many executions it is known.
@@ -190,9 +192,9 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
             if started_at is not None:
                 started.append(started_at)
                 if queued_at is not None:
-                    waiting.append(started_at - queued_at)
+                    waiting.append(max(0.0, started_at - queued_at))
                 if updated_at is not None and status.is_terminal:
-                    running.append(updated_at - started_at)
+                    running.append(max(0.0, updated_at - started_at))
     return RolloutSummary(
         executions=_in_order(counts + things),
         things=_in_order(things),
@@ -272,7 +274,7 @@ def _curve(
     in_the_end = {status: sorted(times) for status, times in ended.items()}
     if not in_queue:
         return
-    first, last = in_queue[0], max(in_queue[-1], *in_work[-1:], *updated)
+    first, last = in_queue[0], max([in_queue[-1], *in_work[-1:], *updated])
     steps = _CURVE_POINTS - 1 if last > first else 0
     for step in range(steps + 1):
         # The last one as it is, so that no rounding leaves out the executions of that moment.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -11,6 +13,9 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
+    for name in ("stdout", "stderr"):  # which a shell may have closed
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  (to the end)
     try:
         from iotjobs_client.cli._app import app
 

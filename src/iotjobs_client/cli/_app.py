@@ -16,7 +16,7 @@ from iotjobs_client.cli._listing import RowsOut, watched
 from iotjobs_client.cli._output import OutputFile, StandardOutput
 from iotjobs_client.cli._plot import to_drawing
 from iotjobs_client.cli._summary import SummaryFormat, print_table, to_json
-from iotjobs_client.cli._terminal import StatusLine, faults_told, say
+from iotjobs_client.cli._terminal import StatusLine, faults_told, say, say_result
 from iotjobs_client.cli._terminal import in_colour as has_colours
 from iotjobs_client.cli._wait import Waiter
 from iotjobs_client.rollout import summarize
@@ -102,9 +102,9 @@ def list_executions(
             return None
         left = None if max_items is None else max_items - rows.count or max_items
         options = [
-            *(("status", each) for each in status or ()),
+            *(("status", each) for each in dict.fromkeys(status or ())),
             ("format", output_format),
-            ("output", output),
+            ("output", output and Path.cwd() / output),
             ("max-items", left),
             ("page-size", None if page_size == _PAGE_SIZE else page_size),
             ("resume-token", rows.resume_token),
@@ -131,7 +131,8 @@ def list_executions(
         )
         to = StandardOutput(resume_token) if output is None else OutputFile(output, resume_token)
         in_colour = output is None and has_colours()
-        rows = RowsOut(listing, to, *rows_as(output_format, in_colour=in_colour))
+        to_rows = rows_as(output_format, in_colour=in_colour, with_headings=to.is_empty)
+        rows = RowsOut(listing, to, *to_rows)
         rows.write()
         if rows.resume_token is not None:
             say(f"There may be more: {resume_command()}")
@@ -161,12 +162,12 @@ def summary(
         draw = None if plot is None else to_drawing(plot)
         listing = client.list_job_executions_for_job(job_id, prefetch=True)
         found = summarize(watched(listing, StatusLine()))
+        if draw is not None:
+            draw(job_id, found)
         if output_format is SummaryFormat.json:
             typer.echo(to_json(job_id, found))
         else:
             print_table(job_id, found)
-        if draw is not None:
-            draw(job_id, found)
 
 
 @app.command()
@@ -196,10 +197,10 @@ def wait(
             say(f"iotjobs: job {job_id!r} is not done after {timeout:g} s")
             raise typer.Exit(TIMED_OUT)
         if not outcome:
-            typer.echo(f"{job_id} is done: all things succeeded")
+            say_result(f"{job_id} is done: all things succeeded")
             return
         counts = ", ".join(f"{count:,} {status}" for status, count in outcome.most_common())
-        typer.echo(f"{job_id} is done: {outcome.total():,} things did not succeed ({counts})")
+        say_result(f"{job_id} is done: not all things succeeded ({counts})")
         raise typer.Exit(UNSUCCESSFUL)
 
 

@@ -73,11 +73,13 @@ Rows = Callable[[Iterable[JobExecutionSummary]], str]
 """Makes the lines of some executions."""
 
 
-def rows_as(output_format: Format, *, in_colour: bool) -> tuple[str, Rows]:
+def rows_as(
+    output_format: Format, *, in_colour: bool, with_headings: bool = True
+) -> tuple[str, Rows]:
     """What comes before the first row of a file, and what makes the rows."""
     if output_format is Format.csv:
         return _to_csv([FIELDS]), _csv
-    return "", _Table(in_colour=in_colour) if output_format is Format.table else _ndjson
+    return "", _Table(in_colour, with_headings) if output_format is Format.table else _ndjson
 
 
 def _ndjson(executions: Iterable[JobExecutionSummary]) -> str:
@@ -112,19 +114,23 @@ def _to_cell(value: _Value) -> _Value:
 class _Table:
     """Columns for people, as wide as the first rows need; times to the second."""
 
-    def __init__(self, *, in_colour: bool) -> None:
+    def __init__(self, in_colour: bool, with_headings: bool) -> None:  # noqa: FBT001
         self._in_colour = in_colour
+        self._with_headings = with_headings
         self._widths: Mapping[str, int] = {}
 
     def __call__(self, executions: Iterable[JobExecutionSummary]) -> str:
-        """The lines, after the headings if these are the first."""
+        """The lines, after the headings if these are the first of all."""
         table = [
             {name: _to_text(name, row[name]) for name in _COLUMNS}
             for row in map(to_row, executions)
         ]
         if table and not self._widths:
-            table.insert(0, {name: _HEADINGS.get(name, name) for name in _COLUMNS})
-            self._widths = {name: max(len(row[name]) for row in table) for name in _COLUMNS}
+            headings = {name: _HEADINGS.get(name, name) for name in _COLUMNS}
+            widest = [headings, *table]
+            self._widths = {name: max(len(row[name]) for row in widest) for name in _COLUMNS}
+            if self._with_headings:
+                table = widest
         return "".join(f"{self._line(row)}\n" for row in table)
 
     def _line(self, row: Mapping[str, str]) -> str:

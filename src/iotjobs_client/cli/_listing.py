@@ -13,11 +13,13 @@ from iotjobs_client.cli._terminal import StatusLine, no_interrupt
 def watched(listing: JobExecutionPaginator, line: StatusLine) -> Iterator[JobExecutionSummary]:
     """The executions, while ``line`` counts them."""
     count = 0
-    for page in listing.pages():
-        yield from page.executions
-        count += len(page.executions)
-        line.draw(progress(count, line.seconds))
-    line.clear()
+    try:
+        for page in listing.pages():
+            yield from page.executions
+            count += len(page.executions)
+            line.draw(progress(count, line.seconds))
+    finally:
+        line.clear()
 
 
 def progress(count: int, seconds: float) -> str:
@@ -42,6 +44,7 @@ class RowsOut:
         header: str,
         rows: Rows,
     ) -> None:
+        self._line = StatusLine()
         self._listing = listing
         self._output = output
         self._header = header
@@ -57,7 +60,7 @@ class RowsOut:
             IoTJobsError: A request failed.
             OSError: The output takes no more.
         """
-        line = StatusLine()
+        line = self._line
         has_progress = False
         try:
             for page in self._listing.pages():
@@ -80,6 +83,6 @@ class RowsOut:
                 self._output.stop(self.resume_token if has_progress else None)
                 raise
         with no_interrupt():
-            self._output.finish()
+            self._output.finish(self.resume_token)
         line.draw(progress(self.count, line.seconds), now=True)
         line.end()

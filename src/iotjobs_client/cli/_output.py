@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 
 class StandardOutput:
@@ -21,16 +23,33 @@ class StandardOutput:
         self.is_empty = resume_token is None
 
     def write(self, text: str) -> None:
-        """Write and flush, for the reader need not wait for more."""
-        data = text.encode(sys.stdout.encoding, errors="backslashreplace")
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        """Write at once, for the reader need not wait for more; a file gets all or nothing."""
+        data = memoryview(text.encode(sys.stdout.encoding, errors="backslashreplace"))
+        # Without the buffer, which would keep what a full disk did not take, and write it later.
+        out: Any = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+        size = _size_of_file(out)
+        try:
+            while data:
+                data = data[out.write(data) :]
+        except OSError:
+            if size is not None:
+                os.ftruncate(out.fileno(), size)
+            raise
 
-    def finish(self) -> None:
+    def finish(self, resume_token: str | None) -> None:
         """See above."""
 
     def stop(self, resume_token: str | None) -> None:
         """See above."""
+
+
+def _size_of_file(out: Any) -> int | None:
+    """The size of what is redirected to a file; ``None`` for a pipe or a terminal."""
+    try:
+        status = os.fstat(out.fileno())
+    except OSError:  # of what is no file of the system's
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class OutputFile:
@@ -55,17 +74,27 @@ class OutputFile:
         self._kept = None if resume_token is None else self._name_for(resume_token)
         self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
+            with suppress(FileNotFoundError):
+                os.lstat(self._name_for(""))  # the longest of the names
             self._file = self._part.open("wb")
         except OSError as error:
             raise OSError(f"cannot write {path}: {error.strerror}") from error
+        try:
+            self._size = self._begin()
+        except BaseException:
+            self.stop(None)
+            raise
+        self.is_empty = self._size == 0
+
+    def _begin(self) -> int:
         if self._path.exists():
             shutil.copymode(self._path, self._part)
         if self._kept is not None:
             before = self._kept if self._kept.exists() else self._path
             with suppress(FileNotFoundError), before.open("rb") as source:
                 shutil.copyfileobj(source, self._file)
-        self._size = self._file.tell()
-        self.is_empty = self._size == 0
+            self._file.flush()
+        return self._file.tell()
 
     def _name_for(self, resume_token: str) -> Path:
         digest = blake2b(resume_token.encode(errors="replace"), digest_size=6).hexdigest()
@@ -81,13 +110,18 @@ class OutputFile:
         self._file.flush()
         self._size = self._file.tell()
 
-    def finish(self) -> None:
-        """Give the part its name."""
+    def finish(self, resume_token: str | None) -> None:
+        """Give the part its name; who goes on from ``resume_token`` appends to it."""
         os.fsync(self._file.fileno())
         self._file.close()
-        self._part.replace(self._path)
-        if self._kept is not None:
-            self._kept.unlink(missing_ok=True)
+        try:
+            self._part.replace(self._path)
+        except OSError as error:
+            raise OSError(f"{error.strerror}: all rows are in {self._part}") from error
+        following = None if resume_token is None else self._name_for(resume_token)
+        for kept in (self._kept, following):
+            if kept is not None:
+                kept.unlink(missing_ok=True)
 
     def stop(self, resume_token: str | None) -> None:
         """Keep what was written for whoever resumes there."""

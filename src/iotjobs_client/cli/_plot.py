@@ -35,12 +35,13 @@ def to_drawing(path: Path) -> Callable[[str, RolloutSummary], None]:
 
     Raises:
         InvalidArgumentError: The name of the file ends otherwise than in ``.svg`` or ``.png``.
-        OSError: matplotlib is not installed.
+        OSError: matplotlib is not installed, or the file cannot be written.
     """
     if path.suffix.lower() not in _KINDS:
         raise InvalidArgumentError(f"plot must end in {' or '.join(_KINDS)}, not {str(path)!r}")
     if find_spec("matplotlib") is None:
         raise OSError("--plot needs more: python -m pip install 'iotjobs-client[plot]'")
+    OutputFile(path, None).stop(None)
     return partial(_draw, path)
 
 
@@ -52,8 +53,12 @@ def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
         metadata = {"Date": None} if kind == "svg" else None
         _figure(job_id, summary).savefig(picture, format=kind, dpi=150, metadata=metadata)
     output = OutputFile(path, None)
-    output.write_bytes(picture.getvalue())
-    output.finish()
+    try:
+        output.write_bytes(picture.getvalue())
+    except BaseException:
+        output.stop(None)
+        raise
+    output.finish(None)
 
 
 def _figure(job_id: str, summary: RolloutSummary) -> Any:

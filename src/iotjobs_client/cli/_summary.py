@@ -12,6 +12,7 @@ from iotjobs_client.cli._terminal import in_colour
 from iotjobs_client.rollout import Durations, RolloutSummary
 
 _BAR = 30
+_WIDEST = 10_000
 
 
 class SummaryFormat(str, Enum):
@@ -69,7 +70,16 @@ def print_table(job_id: str, summary: RolloutSummary) -> None:
     from rich.text import Text
 
     # Captured, for rich has a way of its own to end where a pipe is closed.
-    console = Console(file=sys.stdout, no_color=not in_colour(), highlight=False, markup=False)
+    is_for_people = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout,
+        force_terminal=is_for_people and in_colour(),  # whatever FORCE_COLOR says of a pipe
+        no_color=not in_colour(),
+        # No name is cut where no line ends.
+        width=None if is_for_people else _WIDEST,
+        highlight=False,
+        markup=False,
+    )
     block = "#" if console.options.ascii_only else "█"
     console.begin_capture()
     console.print(
@@ -99,7 +109,10 @@ def print_table(job_id: str, summary: RolloutSummary) -> None:
     console.print()
     console.print(times)
     if summary.failed_last:
-        failures = Table("failed last", "status", "at", box=None, pad_edge=False)
+        failures = Table(box=None, pad_edge=False)
+        failures.add_column("failed last", overflow="fold")
+        for heading in ("status", "at"):
+            failures.add_column(heading, no_wrap=True)
         for execution in summary.failed_last:
             at = execution.last_updated_at
             failures.add_row(

@@ -13,16 +13,53 @@ from typing import NoReturn, TextIO
 
 import typer
 
-from iotjobs_client import InvalidArgumentError, IoTJobsError, ResourceNotFoundError
+from iotjobs_client import (
+    ConfigurationError,
+    InvalidArgumentError,
+    IoTJobsError,
+    ResourceNotFoundError,
+)
 from iotjobs_client.cli._formats import printable
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE, SIGNALLED = 1, 2, 128
+# What ends a process in an orderly way beside Ctrl-C, where the system has it.
+_ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _REDRAW_EVERY = 0.1  # seconds
 
 
+class Stopped(KeyboardInterrupt):
+    """Another signal than Ctrl-C asked for the end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _stop(number: int, _: object) -> None:
+    raise Stopped(number)
+
+
 def say(text: str) -> None:
-    """A line on standard error."""
-    print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+    """A line on standard error, if anyone reads it."""
+    try:
+        print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        to_nowhere(sys.stderr)
+
+
+def say_result(text: str) -> None:
+    """A line on standard output, if anyone reads it: the exit code says the same."""
+    try:
+        print(printable(text), flush=True)  # noqa: T201
+    except BrokenPipeError:
+        to_nowhere(sys.stdout)
+
+
+def to_nowhere(stream: TextIO) -> None:
+    """Let what is still to be flushed at exit fail nowhere: whoever read it has enough."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -66,33 +103,45 @@ class StatusLine:
             self._write("\n")
 
     def _write(self, text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:  # of a terminal that was closed
+            self._is_on = False
 
 
 @contextmanager
 def no_interrupt() -> Generator[None, None, None]:
-    """Let Ctrl-C wait until the end, so that it finds a page written or not begun.
+    """Let Ctrl-C and the like wait until the end, so that they find a page written or not begun.
 
     Unless it is pressed again: whoever reads our output may never go on.
     """
-    pressed = False
+    noted: list[int] = []
 
-    def note(*_: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
+    def note(number: int, _: object) -> None:
+        if noted:
+            raise Stopped(number)
+        noted.append(number)
 
-    previous = signal.getsignal(signal.SIGINT)
-    if previous is not signal.SIG_IGN:  # as in what a shell starts in the background
-        signal.signal(signal.SIGINT, note)
+    with _signals_to(note, signal.SIGINT, *_ENDS):
+        yield
+    if noted:
+        raise Stopped(noted[0])
+
+
+@contextmanager
+def _signals_to(
+    handler: Callable[[int, object], None], *numbers: signal.Signals
+) -> Generator[None, None, None]:
+    previous = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if previous[number] is not signal.SIG_IGN:  # as in what a shell starts in the background
+            signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-    if pressed:
-        raise KeyboardInterrupt
+        for number in numbers:
+            signal.signal(number, previous[number])
 
 
 @contextmanager
@@ -106,19 +155,21 @@ def faults_told(
         resume_command: What goes on from here, or nothing.
     """
     try:
-        yield
-        sys.stdout.flush()
+        with _signals_to(_stop, *_ENDS):
+            yield
+            sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our rows has enough. What is still to be flushed at exit goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        to_nowhere(sys.stdout)
         raise typer.Exit(0) from None
     except typer.Exit:
         raise
     except InvalidArgumentError as error:
         _fail(str(error), USAGE, debug=debug)
-    except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED, resume_command(), debug=debug)
-    except ResourceNotFoundError as error:  # then nothing is left to go on with
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        _fail("interrupted", SIGNALLED + number, resume_command(), debug=debug)
+    # Neither of these is mended by going on.
+    except (ResourceNotFoundError, ConfigurationError) as error:
         _fail(str(error), FAILED, debug=debug)
     except (IoTJobsError, OSError) as error:
         _fail(str(error), FAILED, resume_command(), debug=debug)

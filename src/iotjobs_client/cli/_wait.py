@@ -12,7 +12,6 @@ from iotjobs_client.rollout import latest_per_thing
 _QUEUED, _IN_PROGRESS = JobExecutionStatus.QUEUED, JobExecutionStatus.IN_PROGRESS
 _SUCCEEDED = JobExecutionStatus.SUCCEEDED
 _UNSUCCESSFUL = [s for s in JobExecutionStatus if s.is_terminal and s is not _SUCCEEDED]
-_RETRIED = (JobExecutionStatus.FAILED, JobExecutionStatus.TIMED_OUT)
 _FAULTS_IN_A_ROW = 10
 
 
@@ -95,8 +94,8 @@ class Waiter:
         unsuccessful = latest_per_thing(listing(self._job_id, status=_UNSUCCESSFUL))
         if not unsuccessful and not self._has(_SUCCEEDED):
             return "there are no executions yet"
-        # A retry may have succeeded, which only a list of those that succeeded tells.
-        if any(execution.status in _RETRIED for execution in unsuccessful.values()):
+        # A later execution may have succeeded, which only a list of those that succeeded tells.
+        if unsuccessful:
             for execution in listing(self._job_id, status=_SUCCEEDED, prefetch=True):
                 failed = unsuccessful.get(execution.thing_arn)
                 if failed and execution in latest_per_thing([execution, failed]).values():
