@@ -101,20 +101,20 @@ def _moved(last: JobExecutionSummary, status: JobExecutionStatus) -> JobExecutio
 
 def _to_json(execution: JobExecutionSummary) -> str:
     """What the service sends, with seconds since the epoch, and without what is absent."""
-    # Written by hand, which takes two thirds of the time that json takes for it.
+    # By hand, member by member, which takes two thirds of the time that json takes for it.
+    queued, started = execution.queued_at, execution.started_at
+    updated = execution.last_updated_at
+    number, attempt = execution.execution_number, execution.retry_attempt
     text = f'{{"thingArn":{dumps(execution.thing_arn)},"jobExecutionSummary":{{'
     text += f'"status":{dumps(execution.status.value)}'
-    for name, time in (
-        ("queuedAt", execution.queued_at),
-        ("startedAt", execution.started_at),
-        ("lastUpdatedAt", execution.last_updated_at),
-    ):
-        if time is not None:
-            text += f',"{name}":{time.timestamp()}'
-    for name, number in (
-        ("executionNumber", execution.execution_number),
-        ("retryAttempt", execution.retry_attempt),
-    ):
-        if number is not None:
-            text += f',"{name}":{number}'
+    if queued is not None:
+        text += f',"queuedAt":{queued.timestamp()}'
+    if started is not None:
+        text += f',"startedAt":{started.timestamp()}'
+    if updated is not None:
+        text += f',"lastUpdatedAt":{updated.timestamp()}'
+    if number is not None:
+        text += f',"executionNumber":{number}'
+    if attempt is not None:
+        text += f',"retryAttempt":{attempt}'
     return text + "}}"
