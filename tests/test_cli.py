@@ -80,7 +80,7 @@ def run(*arguments: str, at: LocalEndpoint) -> Outcome:
 
 def resume(outcome: Outcome) -> Outcome:
     """What the printed command does, as a shell would read it."""
-    command, *more = re.findall("(?m)^To go on: (.*)$", outcome.err)
+    command, *more = re.findall("(?m)^To resume: (.*)$", outcome.err)
     assert not more
     program, *arguments = shlex.split(command)
     assert program == "iotjobs"
@@ -213,7 +213,7 @@ class TestFaults:
         assert error.startswith(f"iotjobs: job '{JOB_ID}': ListJobExecutionsForJob failed with")
         assert (
             command
-            == f"To go on: iotjobs list --format=ndjson --endpoint-url={endpoint.url} {JOB_ID}"
+            == f"To resume: iotjobs list --format=ndjson --endpoint-url={endpoint.url} {JOB_ID}"
         )
         assert names(again.out) == things(FLEET)
 
@@ -252,7 +252,7 @@ class TestFaults:
         found = run(*arguments, at=endpoint)
         assert (found.code, found.out) == (2, "")
         assert text in found.err
-        assert "To go on" not in found.err
+        assert "To resume" not in found.err
         assert endpoint.requests == []
 
     @pytest.mark.parametrize("command", ["list", "summary", "wait"])
@@ -515,9 +515,10 @@ class TestInterrupts:
         error, command = err.splitlines()
         assert (rest, error) == ("", "iotjobs: interrupted")
         with LocalEndpoint({JOB_ID: FLEET}) as again:
-            words = shlex.split(command.replace(endpoint.url, again.url))
-            assert words[3:6] == ["python", "-m", "iotjobs_client"]
-            assert names(out) + names(Outcome(*words[6:]).out) == things(FLEET)
+            command = command.removeprefix("To resume: ").replace(endpoint.url, again.url)
+            words = shlex.split(command)
+            assert words[:3] == ["python", "-m", "iotjobs_client"]
+            assert names(out) + names(Outcome(*words[3:]).out) == things(FLEET)
 
 
 class TestStandardOutput:
@@ -544,7 +545,7 @@ class TestStandardOutput:
                     assert run_main("list", JOB_ID, *PAGE, f"--endpoint-url={endpoint.url}") == 1
                 rows = names((tmp_path / "rows").read_text())
                 assert rows == things(FLEET[: len(rows)])
-                command = stderr.getvalue().split("To go on: ")[1]
+                command = stderr.getvalue().split("To resume: ")[1]
                 rest = Outcome(*shlex.split(command)[1:])
                 assert rows + names(rest.out) == things(FLEET)
 
@@ -885,7 +886,7 @@ class TestWait:
             found = run("wait", JOB_ID, at=endpoint)
             assert len(endpoint.requests) == 20
         assert found.code == 1
-        assert [line.endswith("; will ask again") for line in found.err.splitlines()] == [
+        assert [line.endswith("; will retry") for line in found.err.splitlines()] == [
             *[True] * 18,
             False,
         ]
@@ -1002,7 +1003,10 @@ class TestSummary:
         monkeypatch.setitem(sys.modules, "matplotlib", None)
         found = run("summary", JOB_ID, "--plot=rollout.svg", at=endpoint)
         install = "python -m pip install 'iotjobs-client[plot]'"
-        assert (found.code, found.err) == (1, f"iotjobs: --plot needs more: {install}\n")
+        assert (found.code, found.err) == (
+            1,
+            f"iotjobs: --plot needs the extra 'plot': {install}\n",
+        )
         assert endpoint.requests == []
 
 
@@ -1015,12 +1019,15 @@ class TestProgram:
         )
         install = "python -m pip install 'iotjobs-client[cli]'"
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert ended.stderr == f"iotjobs needs more: {install}\n"
+        assert ended.stderr == f"iotjobs needs the extra 'cli': {install}\n"
 
     @pytest.mark.parametrize(
         ("error", "expected"),
         [
-            (ModuleNotFoundError(name="rich.console"), "iotjobs needs more: python -m pip"),
+            (
+                ModuleNotFoundError(name="rich.console"),
+                "iotjobs needs the extra 'cli': python -m pip",
+            ),
             (KeyboardInterrupt(), 130),
         ],
         ids=["no rich", "Ctrl-C"],

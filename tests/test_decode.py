@@ -246,7 +246,9 @@ class TestOverHTTP:
         assert error.request_id == "request-1"
         assert error.is_retryable
         text = str(error)
-        assert text.startswith("job 'firmware-42': ListJobExecutionsForJob cannot be understood (")
+        assert text.startswith(
+            "job 'firmware-42': ListJobExecutionsForJob returned a malformed response ("
+        )
         assert "request-1" in text
         with pytest.raises(MalformedResponseError, match=complaint):
             raise error

@@ -101,8 +101,8 @@ class TestMakeFleet:
         [
             ({"size": -1}, "size must be an int of at least 0, not -1"),
             ({"size": True}, "size must be"),
-            ({"size": 1, "statuses": []}, "statuses must be at least one status"),
-            ({"size": 1, "statuses": {}}, "statuses must be at least one status"),
+            ({"size": 1, "statuses": []}, "statuses must be one status or more"),
+            ({"size": 1, "statuses": {}}, "statuses must be one status or more"),
         ],
     )
     def test_wrong_arguments_are_refused(self, arguments: Any, complaint: str) -> None:

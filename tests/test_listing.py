@@ -84,7 +84,7 @@ class TestArguments:
             ({"status": "failed"}, "status must be one of QUEUED, .*, CANCELED, not 'failed'"),
             ({"status": ""}, "status must be one of QUEUED, .*, not ''"),
             ({"status": ["FAILED", "PAUSED"]}, "status must be one of QUEUED, .*, not 'PAUSED'"),
-            ({"status": []}, r"status must be at least one status, or None for all, not \[\]"),
+            ({"status": []}, r"status must be one status or more, or None for all, not \[\]"),
             ({"status": 5}, "status must be a status, several of them or None, not 5"),
             ({"status": [5]}, "status must be one of QUEUED, .*, not 5"),
             ({"status": [["FAILED"]]}, "status must be one of QUEUED"),

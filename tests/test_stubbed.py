@@ -201,7 +201,7 @@ class TestWhatATestIsTold:
             stubbed_client(JOB_ID, [FLEET]) as client,
         ):
             list_all(client, **options)
-        text = "request 1 of ListJobExecutionsForJob is another than expected: "
+        text = "request 1 of ListJobExecutionsForJob is not as expected: "
         assert str(caught.value) == text + complaint
 
     def test_of_another_job_and_of_a_status_left_out(self) -> None:

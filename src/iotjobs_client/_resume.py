@@ -122,7 +122,8 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
             pass
         case _:
             raise InvalidArgumentError(
-                f"resume_token must be whole and unchanged; these {len(token)} characters are not"
+                "resume_token must be whole and unchanged, as this library made it; "
+                f"these {len(token)} characters are not"
             )
     if (of_job_id, of_statuses) != (job_id, list(statuses)):
         own = [str(status) for status in statuses]

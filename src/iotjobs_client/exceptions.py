@@ -140,7 +140,7 @@ class MalformedResponseError(IoTJobsError):
 
     def _describe(self) -> str:
         request = "" if self.request_id is None else f" (request id {self.request_id})"
-        return f"{OPERATION} cannot be understood{request}: {self.args[0]}"
+        return f"{OPERATION} returned a malformed response{request}: {self.args[0]}"
 
 
 class PaginationError(MalformedResponseError):

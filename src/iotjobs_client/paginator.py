@@ -55,7 +55,7 @@ def to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus, 
         raise wrong_argument("status", "a status, several of them or None", value)
     words = [value] if isinstance(value, str) else list(value)
     if not words:
-        raise wrong_argument("status", "at least one status, or None for all", value)
+        raise wrong_argument("status", "one status or more, or None for all", value)
     for word in words:
         if not isinstance(word, str) or (
             word not in _LIFECYCLE and not isinstance(word, JobExecutionStatus)

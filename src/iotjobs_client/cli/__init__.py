@@ -23,6 +23,6 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
-        sys.exit("iotjobs needs more: python -m pip install 'iotjobs-client[cli]'")
+        sys.exit("iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'")
     except KeyboardInterrupt:  # before a command was there to tell of it
         sys.exit(_INTERRUPTED)

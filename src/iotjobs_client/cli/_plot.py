@@ -40,7 +40,7 @@ def to_drawing(path: Path) -> Callable[[str, RolloutSummary], None]:
     if path.suffix.lower() not in _KINDS:
         raise InvalidArgumentError(f"plot must end in {' or '.join(_KINDS)}, not {str(path)!r}")
     if find_spec("matplotlib") is None:
-        raise OSError("--plot needs more: python -m pip install 'iotjobs-client[plot]'")
+        raise OSError("--plot needs the extra 'plot': python -m pip install 'iotjobs-client[plot]'")
     OutputFile(path, None).stop(None)
     return partial(_draw, path)
 

@@ -184,5 +184,5 @@ def _fail(text: str, code: int, resume_command: str | None = None, *, debug: boo
             say(line)
     say(f"iotjobs: {text}")
     if resume_command:
-        say(f"To go on: {resume_command}")
+        say(f"To resume: {resume_command}")
     raise typer.Exit(code)

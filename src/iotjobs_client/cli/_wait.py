@@ -76,7 +76,7 @@ class Waiter:
             if not error.is_retryable or self._faults == _FAULTS_IN_A_ROW:
                 raise
             self._line.clear()
-            say(f"iotjobs: {error}; will ask again")
+            say(f"iotjobs: {error}; will retry")
             return "no answer"
         self._faults = 0
         return found

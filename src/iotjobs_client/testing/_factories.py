@@ -109,7 +109,7 @@ def make_fleet(
     weights: dict[str, float]
     weights = dict(chosen) if is_object(chosen) else dict.fromkeys(chosen, 1.0)
     if not weights:
-        raise wrong_argument("statuses", "at least one status, or None", chosen)
+        raise wrong_argument("statuses", "one status or more, or None", chosen)
     random = Random(seed)  # noqa: S311  (plausible, not secret)
     words = random.choices(list(weights), list(weights.values()), k=size)
     return [_fleet_member(random, number, word) for number, word in enumerate(words)]

@@ -203,7 +203,7 @@ class _Script:
                 for name in {**call.parameters, **params}
                 if _value(params, name) != _value(call.parameters, name)
             )
-            self._fail(f"{which} is another than expected: {'; '.join(wrong)}")
+            self._fail(f"{which} is not as expected: {'; '.join(wrong)}")
         if not isinstance(call.answer, IoTJobsError):
             self._stubber.add_response(_METHOD, call.answer)
         elif isinstance(call.answer, ServiceError):
