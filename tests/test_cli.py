@@ -8,7 +8,9 @@ import json
 import os
 import re
 import runpy
+import select
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
@@ -22,9 +24,10 @@ from xml.etree import ElementTree as ET
 
 import attrs
 import boto3
+import matplotlib.text
 import pytest
 import typer
-from support import JOB_ID, FleetClient, session
+from support import JOB_ID, FleetClient, session, wait_until
 from typer.testing import CliRunner
 
 from iotjobs_client import (
@@ -35,10 +38,11 @@ from iotjobs_client import (
     ThrottlingError,
 )
 from iotjobs_client.cli import _plot, _terminal, _wait, main
-from iotjobs_client.cli._app import app
+from iotjobs_client.cli._app import _quoted, app
 from iotjobs_client.cli._formats import FIELDS, Format, rows_as
 from iotjobs_client.cli._listing import RowsOut
 from iotjobs_client.cli._output import OutputFile
+from iotjobs_client.rollout import summarize
 from iotjobs_client.testing import Fault, LocalEndpoint, make_execution, make_fleet
 
 FLEET = [*make_fleet(19), make_execution("thing-19", "QUEUED")]
@@ -392,6 +396,72 @@ class TestOutput:
             output.finish(None)
         assert Path(str(caught.value).rpartition(" ")[2]).read_text() == "after\n"
 
+    def test_two_runs_at_once_do_not_mix(self, tmp_path: Path) -> None:
+        """Not even with the same process id, as in two containers; the last to end counts."""
+        first, second = (OutputFile(tmp_path / "rows", None) for _ in range(2))
+        for number in range(3):
+            first.write(f"first {number}\n")
+            second.write(f"second {number}\n")
+        second.finish(None)
+        assert Path("rows").read_text() == "second 0\nsecond 1\nsecond 2\n"
+        first.finish(None)
+        assert Path("rows").read_text() == "first 0\nfirst 1\nfirst 2\n"
+        assert list(tmp_path.iterdir()) == [tmp_path / "rows"]
+
+    def test_a_token_without_the_rows_before_it_is_refused(self, endpoint: LocalEndpoint) -> None:
+        """A file of the rest alone would be taken for the whole."""
+        found = run("list", JOB_ID, "--max-items=8", at=endpoint)
+        (token,) = re.findall(r"--resume-token=(\S+)", found.err)
+        found = run("list", JOB_ID, "--output=rows", f"--resume-token={token}", at=endpoint)
+        assert (found.code, len(endpoint.requests)) == (2, 1)
+        assert "resume_token must follow rows, but neither" in found.err
+        assert list(Path().iterdir()) == []
+
+    def test_of_a_listing_whose_rest_is_gone_the_rows_are_whole(self) -> None:
+        """And there is nothing more to resume."""
+        client = FleetClient(FLEET[:10])
+        listing = IoTJobsClient(client).list_job_executions_for_job
+        rows = iter(listing(JOB_ID, page_size=5))
+        first = [next(rows) for _ in range(8)]
+        client.fleet = FLEET[:8]
+        token = rows.resume_token
+        Path("rows").write_text("before\n")
+        output = OutputFile(Path("rows"), token)
+        rest = RowsOut(
+            listing(JOB_ID, page_size=5, resume_token=token),
+            output,
+            *rows_as(Format.ndjson, in_colour=False),
+            _terminal.Signals(),
+        )
+        rest.write()
+        assert things(first) == things(FLEET[:8])
+        assert (rest.is_complete, rest.resume_token) == (True, None)
+        assert Path("rows").read_text() == "before\n"
+
+    @pytest.mark.parametrize("name", ["truncate", "fsync"])
+    def test_what_a_disk_does_not_keep_is_not_resumed_behind(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The command starts over, or says where the rows are: it never passes over some."""
+
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        faults: dict[int, Fault] = {2: ThrottlingError} if name == "truncate" else {}
+        with LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, name, fail)
+                found = run("list", JOB_ID, "--output=rows", *PAGE, at=endpoint)
+            assert found.code == 1
+            assert "--resume-token" not in found.err
+            if name == "truncate":
+                resume(found)
+                assert names(Path("rows").read_text()) == things(FLEET)
+            else:
+                assert "To resume" not in found.err
+                (path,) = re.findall(r"all rows are in (\S+)$", found.err)
+                assert names(Path(path).read_text()) == things(FLEET)
+
     def test_rows_of_an_older_fault_do_not_stand_for_fresh_ones(self) -> None:
         """Even where the service gives the same token again."""
         with LocalEndpoint({JOB_ID: FLEET}, faults={2: ThrottlingError}) as endpoint:
@@ -423,27 +493,45 @@ def interrupt() -> None:
 
 
 class TestInterrupts:
-    def test_ctrl_c_waits_until_a_page_is_written(self) -> None:
-        """It is raised at the end, and at once if it is pressed again."""
-        steps = []
-
-        def write(presses: int) -> None:
-            with _terminal.no_interrupt():
+    def writes_through(self, presses: int, *, can_be_forced: bool) -> bool:
+        """Whether what is held comes to its end before Ctrl-C is raised."""
+        signals = _terminal.Signals()
+        is_written = False
+        try:
+            with signals.handled(), signals.held(can_be_forced=can_be_forced):
                 for _ in range(presses):
                     interrupt()
-                steps.append(presses)
+                is_written = True
+        except KeyboardInterrupt:
+            return is_written
+        raise AssertionError("Ctrl-C was lost")
 
-        for presses in (1, 2):
-            with pytest.raises(KeyboardInterrupt):
-                write(presses)
-        assert steps == [1]
+    @pytest.mark.parametrize(("can_be_forced", "presses"), [(False, 1), (False, 2), (True, 1)])
+    def test_ctrl_c_waits_until_a_page_is_written(
+        self, presses: int, *, can_be_forced: bool
+    ) -> None:
+        """It is raised at the end, and afterwards all is what it was before."""
+        assert self.writes_through(presses, can_be_forced=can_be_forced)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
+    def test_a_second_ctrl_c_does_not_wait_for_somebody_to_read(self) -> None:
+        """What would be written may never be."""
+        assert not self.writes_through(2, can_be_forced=True)
+
     def test_another_signal_ends_a_command_as_a_shell_expects(self) -> None:
-        """With 128 and its number; afterwards it is what it was before."""
+        """With 128 and its number, whatever comes after it."""
+
+        def be_stopped() -> None:
+            with _terminal.faults_told(debug=False):
+                try:
+                    signal.raise_signal(signal.SIGTERM)
+                finally:
+                    signal.raise_signal(signal.SIGHUP)
+                    interrupt()
+
         before = signal.getsignal(signal.SIGTERM)
-        with pytest.raises(typer.Exit) as caught, _terminal.faults_told(debug=False):
-            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(typer.Exit) as caught:
+            be_stopped()
         assert caught.value.exit_code == 143
         assert signal.getsignal(signal.SIGTERM) is before
 
@@ -451,7 +539,7 @@ class TestInterrupts:
         """As a shell arranges it."""
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            with _terminal.no_interrupt():
+            with _terminal.Signals().handled():
                 interrupt()
         finally:
             signal.signal(signal.SIGINT, previous)
@@ -463,6 +551,7 @@ class TestInterrupts:
 
         class Output:
             is_empty = True
+            may_block = True
             pages = 0
             text = ""
             stopped: str | None = None
@@ -486,15 +575,17 @@ class TestInterrupts:
         client = IoTJobsClient(FleetClient(fleet))
         listing = client.list_job_executions_for_job(JOB_ID, page_size=5, max_items=max_items)
         output: Any = Output()
-        rows = RowsOut(listing, output, *rows_as(Format.ndjson, in_colour=False))
+        signals = _terminal.Signals()
+        rows = RowsOut(listing, output, *rows_as(Format.ndjson, in_colour=False), signals)
         if at_page == 1:
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt), signals.handled():
                 rows.write()
             rest = client.list_job_executions_for_job(JOB_ID, resume_token=output.stopped)
             assert names(output.text) + things(list(rest)) == things(fleet)
             assert not output.is_finished
         else:
-            rows.write()
+            with signals.handled():
+                rows.write()
             assert names(output.text) == things(fleet[:10])
             assert output.is_finished
 
@@ -520,6 +611,57 @@ class TestInterrupts:
             assert words[:3] == ["python", "-m", "iotjobs_client"]
             assert names(out) + names(Outcome(*words[3:]).out) == things(FLEET)
 
+    @pytest.mark.parametrize("second", [signal.SIGHUP, signal.SIGINT])
+    def test_a_second_signal_loses_nothing(
+        self, second: signal.Signals, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As systemd sends it, or an impatient finger, while the rows are being kept."""
+        stop = OutputFile.stop
+
+        def stop_and_be_hurried(output: OutputFile, resume_token: str | None) -> None:
+            signal.raise_signal(second)
+            stop(output, resume_token)
+            signal.raise_signal(second)
+
+        with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
+            with monkeypatch.context() as patch:
+                patch.setattr(OutputFile, "stop", stop_and_be_hurried)
+                patch.setattr(OutputFile, "write", fail_on_second(OutputFile.write))
+                found = run("list", JOB_ID, "--output=rows", *PAGE, at=endpoint)
+            assert found.code == 143
+            resume(found)
+        assert names(Path("rows").read_text()) == things(FLEET)
+
+    @pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell")
+    @pytest.mark.parametrize("word", ["rows", "it's $HOME", "a\tb\n", "p\udcffmp", "é漢", "'\x1b"])
+    @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+    def test_a_shell_reads_every_word_as_it_is(
+        self, word: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And no word steers the terminal that it is printed on."""
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as stream:
+            monkeypatch.setattr(sys, "stderr", stream)
+            quoted = _quoted(word)
+            assert quoted.isprintable()
+            shell = [b"bash", b"-c", b"printf %s " + quoted.encode(encoding)]
+            assert subprocess.run(shell, capture_output=True, check=True).stdout == os.fsencode(
+                word
+            )
+
+
+def fail_on_second(write: Callable[[OutputFile, str], None]) -> Callable[[OutputFile, str], None]:
+    """``write``, but SIGTERM comes with the second page."""
+    count = 0
+
+    def write_and_stop(output: OutputFile, text: str) -> None:
+        nonlocal count
+        count += 1
+        write(output, text)
+        if count == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+    return write_and_stop
+
 
 class TestStandardOutput:
     def test_a_file_that_takes_no_more_ends_with_a_whole_page(
@@ -538,16 +680,80 @@ class TestStandardOutput:
         with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
             for make in (Disk, lambda *args: io.BufferedWriter(Disk(*args))):
                 raw: Any = make(str(tmp_path / "rows"), "w")
+                shells = os.dup(raw.fileno())  # the shell that redirects it has it too
                 with io.TextIOWrapper(raw) as stream, monkeypatch.context() as patch:
                     patch.setattr(sys, "stdout", stream)
                     stderr = io.StringIO()
                     patch.setattr(sys, "stderr", stderr)
                     assert run_main("list", JOB_ID, *PAGE, f"--endpoint-url={endpoint.url}") == 1
-                rows = names((tmp_path / "rows").read_text())
-                assert rows == things(FLEET[: len(rows)])
-                command = stderr.getvalue().split("To resume: ")[1]
-                rest = Outcome(*shlex.split(command)[1:])
-                assert rows + names(rest.out) == things(FLEET)
+                    rows = names((tmp_path / "rows").read_text())
+                    assert rows == things(FLEET[: len(rows)])
+                    command = stderr.getvalue().partition(" list ")[2]
+                    rest = Outcome("list", *shlex.split(command))
+                    os.write(shells, rest.out.encode())
+                os.close(shells)
+                assert names((tmp_path / "rows").read_text()) == things(FLEET)
+
+    def test_a_pipe_that_does_not_block_gets_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However late it is read."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        found: list[str] = []
+
+        def read_late() -> None:
+            wait_until(lambda: len(waits) > 0)
+            with os.fdopen(reader) as file:
+                found.append(file.read())
+
+        waits: list[Any] = []
+
+        def select_(*args: Any) -> None:
+            waits.append(args)
+            select.select(*args)
+
+        monkeypatch.setattr("iotjobs_client.cli._output.select", select_)
+        thread = threading.Thread(target=read_late)
+        thread.start()
+        fleet = make_fleet(500)
+        with os.fdopen(writer, "w") as stream, LocalEndpoint({JOB_ID: fleet}) as large:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert run_main("list", JOB_ID, f"--endpoint-url={large.url}") in (0, None)
+        thread.join()
+        assert names(found[0]) == things(fleet)
+
+    def test_what_its_encoding_lacks_is_escaped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a list and in a summary, in a real process."""
+        monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+        with LocalEndpoint({JOB_ID: [make_execution("pümp:smile:", "FAILED")]}) as endpoint:
+            for command in ("list", "summary"):
+                options = ["--format=table", f"--endpoint-url={endpoint.url}"]
+                process = start(command, JOB_ID, *options)
+                out, err = process.communicate(timeout=60)
+                assert (process.returncode, err) == (0, "")
+                assert r"p\xfcmp:smile:" in out
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            (["list", JOB_ID], 1),
+            (["summary", JOB_ID], 1),
+            (["wait", "done"], 3),
+            (["wait", JOB_ID, "--timeout=0"], 4),
+            (["--help"], 1),
+        ],
+        ids=["list", "summary", "wait", "wait in vain", "help"],
+    )
+    def test_a_full_disk_is_one_line_and_a_code(self, arguments: list[str], code: int) -> None:
+        """Of which waiting keeps its own, and nothing more comes up at exit."""
+        jobs = {JOB_ID: FLEET, "done": [make_execution("a", "FAILED")]}
+        with LocalEndpoint(jobs) as endpoint, Path("/dev/full").open("w") as full:
+            options = [] if arguments == ["--help"] else [f"--endpoint-url={endpoint.url}"]
+            process = start(*arguments, *options, stdout=full)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == code
+        lines = [line for line in err.splitlines() if not line.startswith("To resume")]
+        assert len(lines) == (0 if code == 3 else 1)
 
     def test_closed_streams_are_no_fault(
         self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
@@ -701,6 +907,18 @@ class TestTerminal:
         assert terminal.shown().startswith(f"{JOB_ID}: 20 executions on 20 things: ")
         assert "\x1b[32m█" in terminal.text
 
+    def test_a_narrow_terminal_cuts_nothing(
+        self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It breaks the lines."""
+        monkeypatch.setenv("COLUMNS", "30")
+        with LocalEndpoint({JOB_ID: make_fleet(100)}) as endpoint:
+            assert terminal.run("summary", JOB_ID, f"--endpoint-url={endpoint.url}") == 0
+        terminal.close()
+        assert "…" not in terminal.shown()
+        words = terminal.shown().split()
+        assert {"IN_PROGRESS", "TIMED_OUT", "executions", "REJECTED"} <= set(words)
+
     def test_waiting_shows_what_for(
         self, terminal: Terminal, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -724,19 +942,18 @@ class TestTerminal:
             def isatty(self) -> bool:
                 return True
 
-            def fileno(self) -> int:
-                return 0
-
             def write(self, _: str) -> int:
                 self.writes += 1
+                if self.writes == 1:
+                    return 0
                 raise OSError(5, "Input/output error")
 
-        closed = Closed()
-        monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
+        closed = Closed()  # whose size cannot be had either
         monkeypatch.setattr(sys, "stderr", closed)
+        monkeypatch.setattr(_terminal, "_REDRAW_EVERY", 0)
         options = ["--output=rows", *PAGE, f"--endpoint-url={endpoint.url}"]
         assert run_main("list", JOB_ID, *options) in (0, None)
-        assert closed.writes == 1
+        assert closed.writes == 2
         assert names(Path("rows").read_text()) == things(FLEET)
 
     def test_a_real_process_on_a_real_terminal(
@@ -790,9 +1007,9 @@ class TestWait:
             assert asked(endpoint) == [
                 *["QUEUED"],
                 *["QUEUED", "IN_PROGRESS"],
-                *["QUEUED", "IN_PROGRESS", "QUEUED", *UNSUCCESSFUL, "SUCCEEDED"],
+                *["QUEUED", "IN_PROGRESS", "SUCCEEDED", "QUEUED", *UNSUCCESSFUL],
             ]
-            assert [r.max_results for r in endpoint.requests[:6]] == ["1"] * 6
+            assert [r.max_results for r in endpoint.requests[:7]] == ["1"] * 7
 
     def test_what_did_not_succeed_is_told(self, endpoint: LocalEndpoint) -> None:
         """With code 3, and how many things of which status."""
@@ -848,7 +1065,7 @@ class TestWait:
             has = _wait.Waiter._has
 
             def then_fail(waiter: _wait.Waiter, status: Any) -> bool:
-                if status == "IN_PROGRESS" and len(endpoint.requests) == 1:
+                if status == "IN_PROGRESS":
                     endpoint.move(JOB_ID, "a", "FAILED")
                     endpoint.move(JOB_ID, "a", "QUEUED")
                 return has(waiter, status)
@@ -856,7 +1073,7 @@ class TestWait:
             monkeypatch.setattr(_wait.Waiter, "_has", then_fail)
             found = run("wait", JOB_ID, "--timeout=0", at=endpoint)
             assert found.code == 4
-            assert asked(endpoint) == ["QUEUED", "IN_PROGRESS", "QUEUED"]
+            assert asked(endpoint) == ["QUEUED", "IN_PROGRESS", "SUCCEEDED", None, "QUEUED"]
 
     def test_a_job_without_executions_yet_is_waited_for(
         self, monkeypatch: pytest.MonkeyPatch
@@ -865,7 +1082,13 @@ class TestWait:
         clock = Clock(monkeypatch)
         with LocalEndpoint({JOB_ID: []}) as endpoint:
             assert run("wait", JOB_ID, "--timeout=25", at=endpoint).code == 4
+            assert asked(endpoint) == ["QUEUED", "IN_PROGRESS", "SUCCEEDED", None] * 4
         assert clock.now == 25
+
+    def test_a_status_that_is_not_known_is_not_taken_for_success(self) -> None:
+        """While there is nothing else."""
+        with LocalEndpoint({JOB_ID: [make_execution("a", "PAUSED")]}) as endpoint:
+            assert run("wait", JOB_ID, "--timeout=0", at=endpoint).code == 4
 
     def test_the_time_limit_cuts_the_last_pause(
         self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
@@ -990,6 +1213,40 @@ class TestSummary:
         assert Path("rollout.PNG").read_bytes().startswith(b"\x89PNG")
         assert [path.name for path in Path().iterdir()] == ["rollout.PNG"]
 
+    def test_a_plot_is_the_same_each_time(
+        self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever the user's matplotlibrc says."""
+        run("summary", JOB_ID, "--plot=first.svg", at=endpoint)
+        monkeypatch.setitem(matplotlib.rcParams, "text.color", "white")
+        monkeypatch.setitem(matplotlib.rcParams, "axes.facecolor", "black")
+        run("summary", JOB_ID, "--plot=second.svg", at=endpoint)
+        assert Path("first.svg").read_bytes() == Path("second.svg").read_bytes()
+
+    def test_a_single_moment_can_be_seen(self) -> None:
+        """A line of one point has a mark, and some time on both sides."""
+        figure = _plot._figure(JOB_ID, summarize([make_execution("a", "QUEUED")]))
+        (axes,) = figure.axes
+        assert {line.get_marker() for line in axes.lines} == {"o"}
+        left, right = axes.get_xlim()
+        assert 0 < right - left < 0.01  # days
+
+    @pytest.mark.parametrize("fleet", [[], [make_execution("a", queued_at=None)]])
+    def test_without_times_a_plot_says_so(self, fleet: list[JobExecutionSummary]) -> None:
+        """In place of ticks of a time that was not."""
+        figure = _plot._figure(JOB_ID, summarize(fleet))
+        (axes,) = figure.axes
+        assert "no times to draw" in [text.get_text() for text in axes.texts]
+        assert list(axes.get_xticks()) == []
+
+    def test_the_longest_job_id_fits_into_a_plot(self) -> None:
+        """Even of the widest letter."""
+        figure = _plot._figure("W" * 64, summarize(make_fleet(100)))
+        figure.savefig(io.BytesIO())
+        title = figure.axes[0].get_title(loc="left")
+        (drawn,) = (t for t in figure.findobj(matplotlib.text.Text) if t.get_text() == title)
+        assert drawn.get_window_extent().x1 < figure.bbox.x1
+
     def test_each_line_has_a_look_of_its_own(self) -> None:
         """By its dash too, since not all people see its colour; all but the one above alone."""
         dashes = [str(dash) for _, dash in _plot._LOOKS.values()]
@@ -1029,8 +1286,9 @@ class TestProgram:
                 "iotjobs needs the extra 'cli': python -m pip",
             ),
             (KeyboardInterrupt(), 130),
+            (OSError(28, "No space left on device"), "iotjobs: [Errno 28] No space left"),
         ],
-        ids=["no rich", "Ctrl-C"],
+        ids=["no rich", "Ctrl-C", "full disk"],
     )
     def test_what_goes_wrong_around_a_command(
         self, error: BaseException, expected: str | int, monkeypatch: pytest.MonkeyPatch
@@ -1041,6 +1299,7 @@ class TestProgram:
             raise error
 
         monkeypatch.setattr("iotjobs_client.cli._app.app", fail)
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
         assert str(run_main()).startswith(str(expected))
 
     def test_a_broken_installation_is_not_taken_for_a_missing_extra(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import weakref
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -89,6 +91,46 @@ def test_every_execution_counts_once_and_every_thing_once() -> None:
     assert (summary.execution_count, summary.thing_count) == (5, 4)
     assert (summary.things_succeeded, summary.things_failed) == (1, 1)
     assert (summary.things_withdrawn, summary.things_waiting) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "count"),
+    [
+        # All the same execution, as far as anybody can tell, but for the one with a number.
+        ([("QUEUED", None, None), ("FAILED", 1, None), ("IN_PROGRESS", None, None)], 2),
+        ([("IN_PROGRESS", 1, 0), ("QUEUED", None, 5), ("FAILED", 1, None)], 2),
+        ([("QUEUED", 1, 0), ("QUEUED", 2, 1), ("FAILED", 1, 0)], 2),
+    ],
+)
+def test_an_execution_that_comes_back_counts_once(
+    attempts: list[tuple[str, int | None, float | None]], count: int
+) -> None:
+    """In its later state, whether another one of its thing came in between or not."""
+    summary = summarize(attempt(*each) for each in attempts)
+    assert (summary.execution_count, summary.thing_count) == (count, 1)
+    assert summary.executions[JobExecutionStatus(attempts[-1][0])] == 1
+
+
+def test_the_last_executions_alone_are_kept() -> None:
+    """However many a thing has."""
+    alive: weakref.WeakSet[JobExecutionSummary] = weakref.WeakSet()
+
+    def listed() -> Iterator[JobExecutionSummary]:
+        for number in range(50):
+            assert len(alive) <= 2
+            execution = attempt("FAILED", number, 0)
+            alive.add(execution)
+            yield execution
+            del execution
+
+    (last,) = latest_per_thing(listed()).values()
+    assert last.execution_number == 49
+
+
+def test_a_time_at_the_end_of_all_years_is_no_fault() -> None:
+    """Even where it cannot be rounded up."""
+    summary = summarize([make_execution(last_updated_at=datetime.max.replace(tzinfo=timezone.utc))])
+    assert summary.curve[-1].at.year == 9999
 
 
 def test_a_status_that_we_do_not_know_is_counted() -> None:

@@ -1,7 +1,8 @@
 """What operators ask of a listing: how a rollout stands, and how it came there.
 
-Pure functions over any iterable of executions, in one pass; they make no request. What they keep
-grows with the executions, since only the whole listing tells which of them are the last.
+Pure functions over any iterable of executions, in one pass; they make no request.
+:func:`latest_per_thing` keeps one execution for each thing, :func:`summarize` all of them: an
+execution that comes again in a later state must not count twice.
 
 An execution is told from others by its thing and its ``execution_number``. A listing of several
 statuses gives it twice where it moved meanwhile, the later state last: that one counts, once. One
@@ -33,6 +34,7 @@ _FAILED = frozenset(
 _WITHDRAWN = frozenset({JobExecutionStatus.REMOVED, JobExecutionStatus.CANCELED})
 _LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+_LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp()
 _CURVE_POINTS = 241  # finer than a picture shows
 
 
@@ -148,7 +150,9 @@ def latest_per_thing(
     >>> [execution.status.value for execution in latest_per_thing([retried, failed]).values()]
     ['SUCCEEDED']
     """
-    latest, _ = _sort_out(executions)
+    latest: dict[str, JobExecutionSummary] = {}
+    for execution in executions:
+        _take(execution, latest)
     return latest
 
 
@@ -218,16 +222,30 @@ def _sort_out(
     latest: dict[str, JobExecutionSummary] = {}
     earlier: dict[Hashable, JobExecutionSummary] = {}
     for execution in executions:
-        arn = execution.thing_arn
-        last = latest.setdefault(arn, execution)
-        if last is execution or _identity(last) == _identity(execution):
-            latest[arn] = execution
-        elif _is_later(execution, last):
-            earlier[arn, _identity(last)] = last
-            latest[arn] = execution
-        else:
-            earlier[arn, _identity(execution)] = execution
+        other = _take(execution, latest)
+        if other is not None:
+            earlier.pop(_key(execution), None)  # what was here of it was an earlier state
+            earlier[_key(other)] = other
     return latest, earlier
+
+
+def _take(
+    execution: JobExecutionSummary, latest: dict[str, JobExecutionSummary]
+) -> JobExecutionSummary | None:
+    """Put ``execution`` into ``latest`` if it is that. What it leaves behind: the other one."""
+    arn = execution.thing_arn
+    last = latest.setdefault(arn, execution)
+    if last is execution or _identity(last) == _identity(execution):
+        latest[arn] = execution
+        return None
+    if not _is_later(execution, last):
+        return execution
+    latest[arn] = execution
+    return last
+
+
+def _key(execution: JobExecutionSummary) -> Hashable:
+    return execution.thing_arn, _identity(execution)
 
 
 def _identity(execution: JobExecutionSummary) -> Hashable:
@@ -280,7 +298,7 @@ def _curve(
         # The last one as it is, so that no rounding leaves out the executions of that moment.
         now = last if step == steps else first + (last - first) * step / steps
         yield CurvePoint(
-            datetime.fromtimestamp(now, timezone.utc),
+            datetime.fromtimestamp(min(now, _LAST_SECOND), timezone.utc),
             bisect_right(in_queue, now),
             bisect_right(in_work, now),
             {status: bisect_right(times, now) for status, times in in_the_end.items()},

@@ -24,5 +24,10 @@ def main() -> None:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
         sys.exit("iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'")
+    except OSError as error:  # of what takes no help text; a command tells of its own
+        from iotjobs_client.cli._terminal import to_nowhere
+
+        to_nowhere(sys.stdout)
+        sys.exit(f"iotjobs: {error}")
     except KeyboardInterrupt:  # before a command was there to tell of it
         sys.exit(_INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from iotjobs_client.cli._formats import Format, rows_as
 from iotjobs_client.cli._listing import RowsOut, watched
 from iotjobs_client.cli._output import OutputFile, StandardOutput
 from iotjobs_client.cli._plot import to_drawing
-from iotjobs_client.cli._summary import SummaryFormat, print_table, to_json
+from iotjobs_client.cli._summary import SummaryFormat, to_json, to_table
 from iotjobs_client.cli._terminal import StatusLine, faults_told, say, say_result
 from iotjobs_client.cli._terminal import in_colour as has_colours
 from iotjobs_client.cli._wait import Waiter
@@ -118,7 +119,7 @@ def list_executions(
         return _command(ctx.command_path, options, job_id)
 
     with (
-        faults_told(debug=debug, resume_command=resume_command),
+        faults_told(debug=debug, resume_command=resume_command) as signals,
         _client(region, profile, endpoint_url, requests_per_second) as client,
     ):
         listing = client.list_job_executions_for_job(
@@ -132,7 +133,7 @@ def list_executions(
         to = StandardOutput(resume_token) if output is None else OutputFile(output, resume_token)
         in_colour = output is None and has_colours()
         to_rows = rows_as(output_format, in_colour=in_colour, with_headings=to.is_empty)
-        rows = RowsOut(listing, to, *to_rows)
+        rows = RowsOut(listing, to, *to_rows, signals)
         rows.write()
         if rows.resume_token is not None:
             say(f"There may be more: {resume_command()}")
@@ -164,10 +165,8 @@ def summary(
         found = summarize(watched(listing, StatusLine()))
         if draw is not None:
             draw(job_id, found)
-        if output_format is SummaryFormat.json:
-            typer.echo(to_json(job_id, found))
-        else:
-            print_table(job_id, found)
+        to_text = to_json if output_format is SummaryFormat.json else to_table
+        StandardOutput(None).write(to_text(job_id, found))
 
 
 @app.command()
@@ -224,4 +223,12 @@ def _command(path: str, options: Iterable[tuple[str, object]], job_id: str) -> s
         elif value not in (None, False):
             words.append(f"--{name}={getattr(value, 'value', value)}")
     words += ["--", job_id] if job_id.startswith("-") else [job_id]
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    encoding = sys.stderr.encoding or "utf-8"
+    if word.isprintable() and word.encode(encoding, "replace").decode(encoding) == word:
+        return shlex.quote(word)
+    # Byte by byte, as bash, zsh, ksh and, since 2024, POSIX have it.
+    return "$'" + "".join(f"\\x{byte:02x}" for byte in os.fsencode(word)) + "'"

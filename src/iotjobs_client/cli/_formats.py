@@ -52,6 +52,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Such as ``1 thing`` or ``1,000 things``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def to_row(execution: JobExecutionSummary) -> dict[str, _Value]:
     """The execution's members by their names, with its thing's name; times in ISO 8601, UTC."""
     # Not in a loop over the members, which takes twice as long.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iotjobs_client import JobExecutionPaginator, JobExecutionSummary
-from iotjobs_client.cli._formats import Rows
+from iotjobs_client import JobExecutionPage, JobExecutionPaginator, JobExecutionSummary
+from iotjobs_client.cli._formats import Rows, counted
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._terminal import StatusLine, no_interrupt
+from iotjobs_client.cli._terminal import Signals, StatusLine, Stopped
 
 
 def watched(listing: JobExecutionPaginator, line: StatusLine) -> Iterator[JobExecutionSummary]:
@@ -25,7 +25,7 @@ def watched(listing: JobExecutionPaginator, line: StatusLine) -> Iterator[JobExe
 def progress(count: int, seconds: float) -> str:
     """Such as ``12,500 executions in 5 s, 2,500 a second``."""
     rate = f", {count / seconds:,.0f} a second" if seconds else ""
-    return f"{count:,} executions in {seconds:,.0f} s{rate}"
+    return f"{counted(count, 'execution')} in {seconds:,.0f} s{rate}"
 
 
 class RowsOut:
@@ -33,7 +33,7 @@ class RowsOut:
 
     Attributes:
         count: How many rows are out.
-        resume_token: Where the listing goes on behind them; ``None`` at its end.
+        resume_token: Where the listing resumes behind them; ``None`` at its end.
         is_complete: Whether all rows are out, or as many as were to be.
     """
 
@@ -43,12 +43,14 @@ class RowsOut:
         output: StandardOutput | OutputFile,
         header: str,
         rows: Rows,
+        signals: Signals,
     ) -> None:
         self._line = StatusLine()
         self._listing = listing
         self._output = output
         self._header = header
         self._rows = rows
+        self._signals = signals
         self.count = 0
         self.resume_token = listing.resume_token
         self.is_complete = False
@@ -61,28 +63,46 @@ class RowsOut:
             OSError: The output takes no more.
         """
         line = self._line
+        pages = self._listing.pages()
         has_progress = False
         try:
-            for page in self._listing.pages():
-                text = self._rows(page.executions)
-                if self._output.is_empty:
-                    text = self._header + text
+            while not self.is_complete:
+                page = next(pages, None)
                 line.clear()
-                with no_interrupt():
-                    self._output.write(text)
-                    self._output.is_empty = False
-                    self.count += len(page.executions)
-                    self.resume_token = page.resume_token
+                with self._signals.held(can_be_forced=self._output.may_block):
+                    if page is None:  # what was left of the listing is gone
+                        self.resume_token = None
+                    else:
+                        self._write_page(page)
+                        has_progress = True
                     is_enough = self.count == self._listing.max_items
-                    self.is_complete = is_enough or page.resume_token is None
-                    has_progress = True
-                line.draw(progress(self.count, line.seconds))
-        except BaseException:
+                    if is_enough or self.resume_token is None:
+                        self.is_complete = True
+                        self._output.finish(self.resume_token)
+                line.draw(progress(self.count, line.seconds), now=self.is_complete)
+        except BaseException as error:
             line.clear()
-            if not self.is_complete:  # else Ctrl-C came too late
-                self._output.stop(self.resume_token if has_progress else None)
-                raise
-        with no_interrupt():
-            self._output.finish(self.resume_token)
-        line.draw(progress(self.count, line.seconds), now=True)
+            if not self.is_complete:
+                self._stop(self.resume_token if has_progress else None)
+            elif isinstance(error, Stopped):
+                return  # it came too late
+            else:
+                self.resume_token = None  # the rows before it are not where they should be
+            raise
         line.end()
+
+    def _stop(self, resume_token: str | None) -> None:
+        try:
+            self._output.stop(resume_token)
+        except OSError:  # nothing was kept
+            self.resume_token, self.count = self._listing.resume_token, 0
+            raise
+
+    def _write_page(self, page: JobExecutionPage) -> None:
+        text = self._rows(page.executions)
+        if self._output.is_empty:
+            text = self._header + text
+        self._output.write(text)
+        self._output.is_empty = False
+        self.count += len(page.executions)
+        self.resume_token = page.resume_token

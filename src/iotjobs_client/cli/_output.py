@@ -9,15 +9,25 @@ import sys
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from secrets import token_hex
+from select import select
 from typing import Any
+
+from iotjobs_client import InvalidArgumentError
 
 
 class StandardOutput:
     """What a shell may redirect. What was written is out, so an end or a fault changes nothing.
 
     Args:
-        resume_token: Where the listing goes on, which began somewhere else.
+        resume_token: Where the listing resumes, which began somewhere else.
+
+    Attributes:
+        is_empty: Whether nothing was written yet, in this run or in those before.
+        may_block: Whether a write can wait for somebody who reads.
     """
+
+    may_block = True
 
     def __init__(self, resume_token: str | None) -> None:
         self.is_empty = resume_token is None
@@ -30,10 +40,15 @@ class StandardOutput:
         size = _size_of_file(out)
         try:
             while data:
-                data = data[out.write(data) :]
+                written = out.write(data)
+                if written is None:  # by a pipe that does not block, and is full
+                    select([], [out], [])
+                else:
+                    data = data[written:]
         except OSError:
             if size is not None:
                 os.ftruncate(out.fileno(), size)
+                os.lseek(out.fileno(), 0, os.SEEK_END)
             raise
 
     def finish(self, resume_token: str | None) -> None:
@@ -60,38 +75,55 @@ class OutputFile:
 
     Args:
         path: The file. If it is there, a run that does not resume replaces it.
-        resume_token: Where the listing goes on: after the rows that were kept for this token,
+        resume_token: Where the listing resumes: after the rows that were kept for this token,
             or else after those in ``path``.
 
+    Attributes:
+        is_empty: Whether there are no rows yet, not even of the runs before.
+        may_block: As for standard output: never.
+
     Raises:
+        InvalidArgumentError: There are no rows that ``resume_token`` could follow.
         OSError: There can be no such file.
     """
+
+    may_block = False
 
     def __init__(self, path: Path, resume_token: str | None) -> None:
         self._path = Path(os.path.realpath(path))  # of a link, what it leads to
         if self._path.exists() and not self._path.is_file():
             raise OSError(f"{path} is not a file")
         self._kept = None if resume_token is None else self._name_for(resume_token)
-        self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        before = None if self._kept is None else self._rows_before(self._kept)
+        # No other process has this name, whatever its number is in a container of its own.
+        self._part = self._path.with_name(f".{self._path.name}.{token_hex(6)}")
         try:
             with suppress(FileNotFoundError):
                 os.lstat(self._name_for(""))  # the longest of the names
-            self._file = self._part.open("wb")
+            self._file = self._part.open("xb")
         except OSError as error:
             raise OSError(f"cannot write {path}: {error.strerror}") from error
         try:
-            self._size = self._begin()
+            self._size = self._begin(before)
         except BaseException:
             self.stop(None)
             raise
         self.is_empty = self._size == 0
 
-    def _begin(self) -> int:
+    def _rows_before(self, kept: Path) -> Path:
+        for rows in (kept, self._path):
+            if rows.exists():
+                return rows
+        raise InvalidArgumentError(
+            f"resume_token must follow rows, but neither {str(self._path)!r} nor {kept.name!r} "
+            "is there; without it, the listing starts over"
+        )
+
+    def _begin(self, before: Path | None) -> int:
         if self._path.exists():
             shutil.copymode(self._path, self._part)
-        if self._kept is not None:
-            before = self._kept if self._kept.exists() else self._path
-            with suppress(FileNotFoundError), before.open("rb") as source:
+        if before is not None:
+            with before.open("rb") as source:
                 shutil.copyfileobj(source, self._file)
             self._file.flush()
         return self._file.tell()
@@ -111,10 +143,10 @@ class OutputFile:
         self._size = self._file.tell()
 
     def finish(self, resume_token: str | None) -> None:
-        """Give the part its name; who goes on from ``resume_token`` appends to it."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Give the part its name; who resumes from ``resume_token`` appends to it."""
         try:
+            with self._file:
+                os.fsync(self._file.fileno())
             self._part.replace(self._path)
         except OSError as error:
             raise OSError(f"{error.strerror}: all rows are in {self._part}") from error

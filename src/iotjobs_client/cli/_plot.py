@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus
-from iotjobs_client.cli._formats import printable
+from iotjobs_client.cli._formats import counted
 from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.rollout import RolloutSummary
 
 _KINDS = (".svg", ".png")
-_GREY, _BLACK = "#666666", "#000000"
+_GREY = "#666666"
+_LONG_NAME = 40
 _Look = tuple[str, Any]  # a colour, and matplotlib's dash
 _Line = tuple[str, list[int], _Look]
 # The palette of Okabe and Ito, whose colours all people tell apart, and a dash for each.
@@ -48,7 +50,9 @@ def to_drawing(path: Path) -> Callable[[str, RolloutSummary], None]:
 def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
     mpl: Any = import_module("matplotlib")  # whose types are not whole
     picture = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "iotjobs-client", "font.size": 10}):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the picture is the same whatever stands in a matplotlibrc
+        mpl.rcParams.update({"svg.hashsalt": "iotjobs-client", "font.size": 10})
         kind = path.suffix[1:].lower()
         metadata = {"Date": None} if kind == "svg" else None
         _figure(job_id, summary).savefig(picture, format=kind, dpi=150, metadata=metadata)
@@ -77,8 +81,10 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
     for status in sorted(ended, key=lambda status: -ended[status]):
         lines = on_course if status == JobExecutionStatus.SUCCEEDED else others
         counts = [point.ended[status] for point in curve]
-        lines.append((printable(status), counts, _LOOKS.get(status, (_BLACK, "-"))))
+        lines.append((status.value, counts, _LOOKS[status]))
     panels = [on_course, others] if others else [on_course]
+    times = [point.at for point in curve]
+    marker = "o" if len(times) == 1 else ""  # a line of one point cannot be seen
 
     figure: Any = Figure(figsize=(10, 2 + 2.4 * len(panels)), layout="constrained")
     for axes, lines in zip(
@@ -86,11 +92,11 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
     ):
         for name, counts, (colour, dash) in lines:
             label = f"{name}  {counts[-1] if counts else 0:,}"
-            times = [point.at for point in curve]
-            axes.plot(times, counts, color=colour, linestyle=dash, linewidth=1.8, label=label)
+            look = {"color": colour, "linestyle": dash, "linewidth": 1.8, "marker": marker}
+            axes.plot(times, counts, drawstyle="steps-post", label=label, **look)
         axes.set_ylabel("executions, cumulative")
-        axes.set_ylim(bottom=0)
-        axes.margins(x=0)
+        axes.margins(x=0.01)
+        axes.set_ylim(0, None if times else 1)
         axes.grid(axis="y", color="#dddddd", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -99,14 +105,21 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=3.5)
     figure.align_ylabels()
     top, bottom = figure.axes[0], figure.axes[-1]
-    top.set_title(f"Rollout of {job_id}", loc="left", fontweight="bold", fontsize=13, pad=22)
+    size = 13 if len(job_id) <= _LONG_NAME else 8  # of which the longest still fits
+    top.set_title(f"Rollout of {job_id}", loc="left", fontweight="bold", fontsize=size, pad=22)
     subtitle = (
-        f"{summary.thing_count:,} things: {summary.things_succeeded:,} succeeded, "
+        f"{counted(summary.thing_count, 'thing')}: {summary.things_succeeded:,} succeeded, "
         f"{summary.things_failed:,} failed, {summary.things_withdrawn:,} withdrawn, "
         f"{summary.things_waiting:,} waiting"
     )
     top.text(0, 1.03, subtitle, transform=top.transAxes, va="bottom", color="#444444")
     bottom.set_xlabel("time (UTC)")
+    if not times:
+        bottom.set_xticks([])
+        top.text(0.5, 0.5, "no times to draw", transform=top.transAxes, ha="center", color=_GREY)
+        return figure
+    if len(times) == 1:
+        bottom.set_xlim(times[0] - timedelta(minutes=1), times[0] + timedelta(minutes=1))
     locator = AutoDateLocator(minticks=4)
     bottom.xaxis.set_major_locator(locator)
     bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))

@@ -7,12 +7,12 @@ import sys
 from datetime import timedelta
 from enum import Enum
 
-from iotjobs_client.cli._formats import COLOURS, printable, to_harmless_json, to_row
+from iotjobs_client.cli._formats import COLOURS, counted, printable, to_harmless_json, to_row
 from iotjobs_client.cli._terminal import in_colour
 from iotjobs_client.rollout import Durations, RolloutSummary
 
 _BAR = 30
-_WIDEST = 10_000
+_NARROWEST, _WIDEST = 60, 10_000
 
 
 class SummaryFormat(str, Enum):
@@ -24,29 +24,25 @@ class SummaryFormat(str, Enum):
 
 def to_json(job_id: str, summary: RolloutSummary) -> str:
     """An object, with durations in seconds."""
-    return to_harmless_json(
-        json.dumps(
-            {
-                "job_id": job_id,
-                "executions": {
-                    "total": summary.execution_count,
-                    "by_status": dict(summary.executions),
-                },
-                "things": {
-                    "total": summary.thing_count,
-                    "succeeded": summary.things_succeeded,
-                    "failed": summary.things_failed,
-                    "withdrawn": summary.things_withdrawn,
-                    "waiting": summary.things_waiting,
-                    "by_status": dict(summary.things),
-                },
-                "waiting_seconds": _to_seconds(summary.waiting),
-                "running_seconds": _to_seconds(summary.running),
-                "failed_last": [to_row(execution) for execution in summary.failed_last],
-            },
-            indent=2,
-        )
-    )
+    content = {
+        "job_id": job_id,
+        "executions": {
+            "total": summary.execution_count,
+            "by_status": dict(summary.executions),
+        },
+        "things": {
+            "total": summary.thing_count,
+            "succeeded": summary.things_succeeded,
+            "failed": summary.things_failed,
+            "withdrawn": summary.things_withdrawn,
+            "waiting": summary.things_waiting,
+            "by_status": dict(summary.things),
+        },
+        "waiting_seconds": _to_seconds(summary.waiting),
+        "running_seconds": _to_seconds(summary.running),
+        "failed_last": [to_row(execution) for execution in summary.failed_last],
+    }
+    return to_harmless_json(json.dumps(content, indent=2)) + "\n"
 
 
 def _to_seconds(durations: Durations) -> dict[str, float | None]:
@@ -63,7 +59,7 @@ def _named(durations: Durations) -> dict[str, timedelta | None]:
     return {"median": durations.median, "p90": durations.p90, "max": durations.maximum}
 
 
-def print_table(job_id: str, summary: RolloutSummary) -> None:
+def to_table(job_id: str, summary: RolloutSummary) -> str:
     """Counts with bars, durations, and the things that failed last."""
     from rich.console import Console
     from rich.table import Table
@@ -79,11 +75,15 @@ def print_table(job_id: str, summary: RolloutSummary) -> None:
         width=None if is_for_people else _WIDEST,
         highlight=False,
         markup=False,
+        emoji=False,
     )
+    # Narrower, the terminal breaks the lines: better than cells that are cut.
+    console.width = max(console.width, _NARROWEST)
     block = "#" if console.options.ascii_only else "█"
     console.begin_capture()
     console.print(
-        f"{job_id}: {summary.execution_count:,} executions on {summary.thing_count:,} things: "
+        f"{job_id}: {counted(summary.execution_count, 'execution')} "
+        f"on {counted(summary.thing_count, 'thing')}: "
         f"{summary.things_succeeded:,} succeeded, {summary.things_failed:,} failed, "
         f"{summary.things_withdrawn:,} withdrawn, {summary.things_waiting:,} waiting\n",
         soft_wrap=True,
@@ -122,7 +122,7 @@ def print_table(job_id: str, summary: RolloutSummary) -> None:
             )
         console.print()
         console.print(failures)
-    sys.stdout.write(console.end_capture())
+    return console.end_capture()
 
 
 def _to_text(duration: timedelta) -> str:

@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import NoReturn, TextIO
 
@@ -22,21 +22,70 @@ from iotjobs_client import (
 from iotjobs_client.cli._formats import printable
 
 FAILED, USAGE, SIGNALLED = 1, 2, 128
-# What ends a process in an orderly way beside Ctrl-C, where the system has it.
-_ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# What ends a process in an orderly way, where the system has it.
+_ENDS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
 _REDRAW_EVERY = 0.1  # seconds
 
 
 class Stopped(KeyboardInterrupt):
-    """Another signal than Ctrl-C asked for the end."""
+    """A signal asked for the end."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
 
 
-def _stop(number: int, _: object) -> None:
-    raise Stopped(number)
+class Signals:
+    """Ctrl-C, SIGTERM and SIGHUP, of which the first ends a command and the rest come too late.
+
+    So nothing interrupts what a command still does on its way out, such as keeping its rows.
+    """
+
+    def __init__(self) -> None:
+        self._noted: int | None = None
+        self._is_held = False
+        self._can_be_forced = False
+
+    def _handle(self, number: int, _: object) -> None:
+        is_first = self._noted is None
+        self._noted = self._noted or number
+        if self._is_held:
+            if is_first or not self._can_be_forced:
+                return
+            self._is_held = False
+        elif not is_first:
+            return
+        raise Stopped(self._noted)
+
+    @contextmanager
+    def handled(self) -> Generator[None]:
+        """Handle them, but for those that are ignored, as in what a shell starts behind ``&``."""
+        previous = {number: signal.getsignal(number) for number in _ENDS}
+        for number in _ENDS:
+            if previous[number] is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+        try:
+            yield
+        finally:
+            for number in _ENDS:
+                signal.signal(number, previous[number])
+
+    @contextmanager
+    def held(self, *, can_be_forced: bool = False) -> Generator[None]:
+        """Let them wait until the end, so that they find a page written or not begun.
+
+        Args:
+            can_be_forced: Whether a second one does not wait: whoever reads our output may have
+                stopped reading.
+        """
+        self._can_be_forced = can_be_forced
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self._noted is not None:
+            raise Stopped(self._noted)
 
 
 def say(text: str) -> None:
@@ -51,15 +100,17 @@ def say_result(text: str) -> None:
     """A line on standard output, if anyone reads it: the exit code says the same."""
     try:
         print(printable(text), flush=True)  # noqa: T201
-    except BrokenPipeError:
+    except OSError:
         to_nowhere(sys.stdout)
 
 
 def to_nowhere(stream: TextIO) -> None:
-    """Let what is still to be flushed at exit fail nowhere: whoever read it has enough."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    """Let what is still to be flushed at exit go where it cannot fail once more."""
+    with suppress(OSError):  # of a stream that is no file of the system's
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -88,9 +139,12 @@ class StatusLine:
         """Draw ``text``, unless the line was drawn a moment ago and this need not be ``now``."""
         if self._is_on and (now or monotonic() - self._drawn >= _REDRAW_EVERY):
             self._drawn = monotonic()
+            try:
+                columns = os.get_terminal_size(sys.stderr.fileno()).columns
+            except OSError:  # of a terminal that was closed
+                columns = 0
             # One column is left, for some terminals go to the next line after the last.
-            columns = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
-            self._write(f"\r{printable(text)[:columns]}\x1b[K")
+            self._write(f"\r{printable(text)[: (columns or 80) - 1]}\x1b[K")
 
     def clear(self) -> None:
         """Make room for other lines."""
@@ -106,76 +160,46 @@ class StatusLine:
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
-        except OSError:  # of a terminal that was closed
+        except OSError:  # as above
             self._is_on = False
-
-
-@contextmanager
-def no_interrupt() -> Generator[None, None, None]:
-    """Let Ctrl-C and the like wait until the end, so that they find a page written or not begun.
-
-    Unless it is pressed again: whoever reads our output may never go on.
-    """
-    noted: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        if noted:
-            raise Stopped(number)
-        noted.append(number)
-
-    with _signals_to(note, signal.SIGINT, *_ENDS):
-        yield
-    if noted:
-        raise Stopped(noted[0])
-
-
-@contextmanager
-def _signals_to(
-    handler: Callable[[int, object], None], *numbers: signal.Signals
-) -> Generator[None, None, None]:
-    previous = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        if previous[number] is not signal.SIG_IGN:  # as in what a shell starts in the background
-            signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, previous[number])
+            to_nowhere(sys.stderr)
 
 
 @contextmanager
 def faults_told(
     *, debug: bool, resume_command: Callable[[], str | None] = str
-) -> Generator[None, None, None]:
-    """End with one line and an exit code where something fails; see ``docs/automation.md``.
+) -> Generator[Signals]:
+    """End with one line and an exit code if something fails; see ``docs/automation.md``.
 
     Args:
         debug: Whether to print the traceback as well.
-        resume_command: What goes on from here, or nothing.
+        resume_command: What resumes from here, or nothing.
     """
-    try:
-        with _signals_to(_stop, *_ENDS):
-            yield
+    signals = Signals()
+    with signals.handled():
+        try:
+            yield signals
             sys.stdout.flush()
-    except BrokenPipeError:
-        to_nowhere(sys.stdout)
-        raise typer.Exit(0) from None
-    except typer.Exit:
-        raise
-    except InvalidArgumentError as error:
-        _fail(str(error), USAGE, debug=debug)
-    except KeyboardInterrupt as error:
-        number = error.number if isinstance(error, Stopped) else signal.SIGINT
-        _fail("interrupted", SIGNALLED + number, resume_command(), debug=debug)
-    # Neither of these is mended by going on.
-    except (ResourceNotFoundError, ConfigurationError) as error:
-        _fail(str(error), FAILED, debug=debug)
-    except (IoTJobsError, OSError) as error:
-        _fail(str(error), FAILED, resume_command(), debug=debug)
-    except Exception as error:  # noqa: BLE001  (a traceback is for those who ask for one)
-        text = f"unexpected {type(error).__name__}: {error}; see --debug"
-        _fail(text, FAILED, resume_command(), debug=debug)
+        except BrokenPipeError:
+            to_nowhere(sys.stdout)
+            raise typer.Exit(0) from None
+        except typer.Exit:
+            raise
+        except InvalidArgumentError as error:
+            _fail(str(error), USAGE, debug=debug)
+        except Stopped as error:
+            _fail("interrupted", SIGNALLED + error.number, resume_command(), debug=debug)
+        # Neither of these is mended by resuming.
+        except (ResourceNotFoundError, ConfigurationError) as error:
+            _fail(str(error), FAILED, debug=debug)
+        except IoTJobsError as error:
+            _fail(str(error), FAILED, resume_command(), debug=debug)
+        except OSError as error:
+            to_nowhere(sys.stdout)
+            _fail(str(error), FAILED, resume_command(), debug=debug)
+        except Exception as error:  # noqa: BLE001  (a traceback is for those who ask for one)
+            text = f"unexpected {type(error).__name__}: {error}; see --debug"
+            _fail(text, FAILED, resume_command(), debug=debug)
 
 
 def _fail(text: str, code: int, resume_command: str | None = None, *, debug: bool) -> NoReturn:

@@ -36,7 +36,7 @@ class Waiter:
         self._faults = 0
 
     def wait(self) -> Counter[str] | None:
-        """How many things did not succeed, by status; ``None`` when the time is up.
+        """How many things did not succeed in the end, by status; ``None`` when the time is up.
 
         Raises:
             IoTJobsError: A request failed that need not be sent again, or too many in a row.
@@ -62,15 +62,9 @@ class Waiter:
             sleep(min(left, 1))
 
     def _look(self) -> str | Counter[str]:
-        """What there is to wait for, or what came of it."""
+        """What there is to wait for, or what came of it; faults that may pass are waited out."""
         try:
-            # QUEUED once more at the end: one that failed in between may be retried by then.
-            for status in (_QUEUED, _IN_PROGRESS, _QUEUED):
-                if self._has(status):
-                    found: str | Counter[str] = f"some are {status}"
-                    break
-            else:
-                found = self._outcome()
+            found = self._find()
         except IoTJobsError as error:
             self._faults += 1
             if not error.is_retryable or self._faults == _FAULTS_IN_A_ROW:
@@ -81,19 +75,19 @@ class Waiter:
         self._faults = 0
         return found
 
-    def _has(self, status: JobExecutionStatus) -> bool:
-        """Whether there is one, by a page of one."""
-        one = self._client.list_job_executions_for_job(
-            self._job_id, status=status, page_size=1, max_items=1
-        )
-        return next(iter(one), None) is not None
-
-    def _outcome(self) -> str | Counter[str]:
-        """The last statuses of things that did not succeed in the end; they are listed."""
+    def _find(self) -> str | Counter[str]:
+        for status in (_QUEUED, _IN_PROGRESS):
+            if self._has(status):
+                return f"some are {status}"
+        has_succeeded = self._has(_SUCCEEDED)
+        if not has_succeeded and not self._has(None):
+            return "there are no executions yet"
+        if self._has(_QUEUED):  # one that failed since the first look may be retried by now
+            return f"some are {_QUEUED}"
         listing = self._client.list_job_executions_for_job
         unsuccessful = latest_per_thing(listing(self._job_id, status=_UNSUCCESSFUL))
-        if not unsuccessful and not self._has(_SUCCEEDED):
-            return "there are no executions yet"
+        if not has_succeeded and not unsuccessful:
+            return "all are in a status that is not known"
         # A later execution may have succeeded, which only a list of those that succeeded tells.
         if unsuccessful:
             for execution in listing(self._job_id, status=_SUCCEEDED, prefetch=True):
@@ -101,3 +95,10 @@ class Waiter:
                 if failed and execution in latest_per_thing([execution, failed]).values():
                     del unsuccessful[execution.thing_arn]
         return Counter(str(execution.status) for execution in unsuccessful.values())
+
+    def _has(self, status: JobExecutionStatus | None) -> bool:
+        """Whether there is one, by a page of one."""
+        one = self._client.list_job_executions_for_job(
+            self._job_id, status=status, page_size=1, max_items=1
+        )
+        return next(iter(one), None) is not None
