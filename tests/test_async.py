@@ -321,6 +321,72 @@ class TestCancellation:
         assert left() is None
 
 
+class TestTurns:
+    """Cancelled while the request waits for its turn, by ``requests_per_second``."""
+
+    def test_a_request_that_nobody_waits_for_any_longer_is_not_made(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many there are, they take no turn from whoever asks next."""
+        threads = watched_threads(monkeypatch)
+        fleet = FleetClient(FLEET)
+        client = IoTJobsClient(fleet, requests_per_second=0.01)
+
+        async def main() -> None:
+            paginator = client.list_job_executions_for_job(JOB_ID)
+            await take(aiter(paginator), 1)
+            for iterator in [aiter(paginator) for _ in range(5)]:
+                await cancelled_in_request(iterator)
+
+        asyncio.run(main())
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        assert len(fleet.calls) == 1
+
+    @pytest.mark.parametrize("form", ["anext", "next"])
+    def test_whoever_asks_again_waits_for_a_turn_again(
+        self, form: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In either form, and gets all of it."""
+        watched_threads(monkeypatch)  # which coverage watches as well
+        fleet = FleetClient(FLEET)
+        client = IoTJobsClient(fleet, requests_per_second=20)
+
+        async def main() -> None:
+            executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
+            found = await take(executions, PAGE_SIZE)
+            for _ in range(3):
+                await cancelled_in_request(executions)
+            if form == "anext":
+                found += [e async for e in executions]
+            else:
+                found += executions
+            assert found == FLEET
+            assert len(fleet.calls) == 4
+
+        asyncio.run(main())
+
+    def test_it_is_made_for_those_who_still_wait(self) -> None:
+        """One of two tasks that share an iterator may give up."""
+        fleet = FleetClient(FLEET)
+        client = IoTJobsClient(fleet, requests_per_second=20)
+
+        async def main() -> None:
+            executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
+            found = await take(executions, PAGE_SIZE)
+            patient = asyncio.ensure_future(anext(executions))
+            await cancelled_in_request(executions)
+            assert executions._ahead is not None
+            request = executions._ahead[1]
+            found.append(await patient)
+            assert not request.is_there  # it was taken, and no other one was made
+            assert len(fleet.calls) == 2
+            assert [*found, *[e async for e in executions]] == FLEET
+
+        asyncio.run(main())
+
+
 class TestSharing:
     @with_and_without_prefetch
     def test_tasks_may_share_an_iterator(
@@ -393,6 +459,19 @@ class TestSharing:
             thread.join()
             assert sorted(await asyncio.gather(*tasks), key=FLEET.index) == FLEET[1:6]
 
+            # And so it is the next time.
+            client.gate.clear()
+            thread = Thread(target=lambda: next(executions))
+            thread.start()
+            await asyncio.to_thread(wait_until, lambda: client.asked == 2)
+            before = len(started)
+            task = asyncio.ensure_future(anext(executions))
+            await let_others_run()
+            assert len(started) == before + 1
+            client.gate.set()
+            thread.join()
+            assert await task in FLEET[6:8]
+
         asyncio.run(main())
 
     def test_several_listings_at_once_leave_the_loop_free(
@@ -444,6 +523,37 @@ class TestClient:
 
         monkeypatch.setattr("iotjobs_client._ahead.start_new_thread", None)
         asyncio.run(main())
+
+    def test_nor_does_it_wait_for_one_beside_a_thread_that_has_the_client(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is closed all the same, once that thread is done with it."""
+        client = IoTJobsClient(FleetClient(FLEET))
+        has_it, is_done = Event(), Event()
+
+        def use() -> None:
+            with client._lock:
+                has_it.set()
+                assert is_done.wait(30)
+
+        def start_new_thread(*_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        async def main() -> None:
+            async with client:
+                thread.start()
+                assert has_it.wait(30)
+                threading.Timer(0.05, is_done.set).start()
+                raise ZeroDivisionError
+
+        thread = Thread(target=use)
+        with monkeypatch.context() as patch:
+            patch.setattr("iotjobs_client.client.CallAhead", start_new_thread)
+            with pytest.raises(ZeroDivisionError):
+                asyncio.run(main())
+        thread.join()
+        with pytest.raises(ConfigurationError, match="closed"):
+            _ = client.boto3_client
 
     def test_a_cancellation_does_not_swallow_what_the_block_raises(self) -> None:
         """Nor does it leave the client open."""
@@ -504,23 +614,28 @@ class TestClient:
 
 
 def test_an_error_that_nobody_picks_up_keeps_nothing_alive() -> None:
-    """It needs no collector to go with its iterator."""
+    """It needs no collector to go with its iterator, and with the client."""
 
-    async def main() -> weakref.ref[JobExecutionIterator]:
-        error = EndpointConnectionError(endpoint_url="x")
-        client = ScriptedClient(make_response(FLEET[:1], "t"), error)
-        executions = aiter(listing(client))
+    class Failing(FleetClient):
+        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+            if "nextToken" in arguments:
+                raise EndpointConnectionError(endpoint_url="x")
+            return super().list_job_executions_for_job(**{**arguments, "maxResults": 1})
+
+    async def main() -> list[weakref.ref[Any]]:
+        client = IoTJobsClient(Failing(FLEET))
+        executions = aiter(client.list_job_executions_for_job(JOB_ID))
         assert await anext(executions) == FLEET[0]
         task = asyncio.ensure_future(anext(executions))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        return weakref.ref(executions)
+        return [weakref.ref(executions), weakref.ref(client)]
 
     gc.disable()
     try:
         left = asyncio.run(main())
-        wait_until(lambda: left() is None)
+        wait_until(lambda: [reference() for reference in left] == [None, None])
     finally:
         gc.enable()
 

@@ -40,10 +40,15 @@ def test_the_next_page_is_requested_while_the_caller_works_on_one() -> None:
 
 
 @pytest.mark.parametrize(("max_items", "requests"), [(6, 1), (7, 2), (12, 2), (20, 4)])
-def test_no_page_is_requested_that_max_items_leaves_out(max_items: int, requests: int) -> None:
+def test_no_page_is_requested_that_max_items_leaves_out(
+    max_items: int, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor one after the last."""
+    started = watched_threads(monkeypatch)
     client = GatedClient(FLEET)
     assert list(start(client, max_items=max_items)) == FLEET[:max_items]
+    for thread in started:
+        thread.join(30)
     assert client.answered == len(client.calls) == requests
 
 

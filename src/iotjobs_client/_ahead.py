@@ -6,12 +6,29 @@ import sys
 from _thread import start_new_thread
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from os import getpid
-from threading import Lock
+from threading import Event, Lock
+from time import sleep
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
+
+
+class _AbandonedError(Exception):
+    """Nobody waits for a call any longer that has not begun."""
+
+
+_call: ContextVar[CallAhead[Any] | None] = ContextVar("iotjobs_client_call_ahead", default=None)
+
+
+def pause(seconds: float) -> None:
+    """Sleep before a request. A call ahead that nobody waits for any longer ends here instead."""
+    call = _call.get()
+    if call is None:
+        sleep(seconds)
+    elif call._is_unwanted.wait(seconds):
+        raise _AbandonedError
 
 
 class CallAhead(Generic[_T]):
@@ -28,17 +45,20 @@ class CallAhead(Generic[_T]):
         self.is_over = False
         self._is_taken = False
         self._wakers: list[Callable[[], None]] = []
+        self._is_unwanted = Event()
         self._pid = getpid()
         self._under_way = Lock()
         self._under_way.acquire()
-        context = copy_context()
-        calls = [call]
-        start_new_thread(lambda: context.run(self._run, calls), ())
+        # Not by a function of our own, whose frame an error's traceback would lead to.
+        start_new_thread(copy_context().run, (self._run, [call]))
 
     def _run(self, calls: list[Callable[[], _T]]) -> None:
+        _call.set(self)
         try:
             # Taken out, so that nothing holds it any longer when whoever waits for it goes on.
             self._result = calls.pop()()
+        except _AbandonedError:
+            self._is_taken = True
         except BaseException as error:  # noqa: BLE001  (whoever takes the outcome gets it)
             self._error = error
         finally:
@@ -58,6 +78,7 @@ class CallAhead(Generic[_T]):
         """Wait for the end of the call on an event loop, which is asyncio's or trio's.
 
         A cancellation ends the waiting, not the call: the outcome is there to be taken later.
+        Only a call that still pauses before its request ends with the last who waits for it.
         """
         trio: Any = sys.modules.get("trio")
         event: Any
@@ -75,6 +96,7 @@ class CallAhead(Generic[_T]):
             with suppress(RuntimeError):  # of a loop that was closed meanwhile
                 call_soon(event.set)
 
+        self._is_unwanted.clear()
         # In this order: a call that ends in between wakes twice, which does no harm.
         self._wakers.append(wake)
         if self.is_over:
@@ -83,11 +105,14 @@ class CallAhead(Generic[_T]):
             await event.wait()
         finally:
             self._wakers.remove(wake)
+            if not self._wakers:
+                self._is_unwanted.set()
 
     def take(self) -> _T | None:
         """What the call returns, once it does; or raise what it raises.
 
-        ``None`` where a signal handler took it while this waited. An interrupt takes nothing.
+        ``None`` where a signal handler took it while this waited, or where the call was given
+        up. An interrupt takes nothing.
         """
         with self._under_way:
             if self._is_taken:

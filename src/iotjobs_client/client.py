@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from os import getpid
 from threading import RLock
-from time import monotonic, sleep
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iotjobs_client import _decode
-from iotjobs_client._ahead import CallAhead
+from iotjobs_client._ahead import CallAhead, pause
 from iotjobs_client.exceptions import (
     ConfigurationError,
     InvalidArgumentError,
@@ -240,7 +240,11 @@ class IoTJobsClient:
             finally:
                 lock.release()
         else:
-            closing = CallAhead(self.close)
+            try:
+                closing = CallAhead(self.close)
+            except RuntimeError:  # of a process that cannot have another thread
+                self.close()
+                return
             await closing.ended()
             closing.take()
 
@@ -358,14 +362,12 @@ class IoTJobsClient:
         if not self._interval:
             return
         _ = self.boto3_client  # built now: that takes a while, and the turn would be over
-        with self._lock:
-            now = monotonic()
-            mine = max(now, self._next_request_at)
-            self._next_request_at = mine + self._interval
-        try:
-            sleep(mine - now)
-        except BaseException:
+        while True:
             with self._lock:
-                if self._next_request_at == mine + self._interval:
-                    self._next_request_at = mine  # the turn was not taken, and nobody is next
-            raise
+                now = monotonic()
+                left = self._next_request_at - now
+                if left <= 0:
+                    self._next_request_at = now + self._interval
+                    return
+            # No turn is taken before it comes: whoever is interrupted or given up leaves no gap.
+            pause(left)
