@@ -62,23 +62,25 @@ def list_partition(client: IoTJobsClient, partition: Partition, folder: str) -> 
     errors = {}
     place = Path(folder, f"account={partition.account}", f"region={partition.region}")
     place.mkdir(parents=True, exist_ok=True)
-    with client:
-        for job_id in partition.job_ids:
-            if not (place / f"{job_id}.parquet").exists():
-                try:
-                    write_job(client, job_id, place)
-                except IoTJobsError as error:
-                    errors[job_id] = str(error)
+    for job_id in partition.job_ids:
+        if not (place / f"{job_id}.parquet").exists():
+            try:
+                write_job(client, job_id, place)
+            except (IoTJobsError, OSError) as error:
+                errors[job_id] = str(error)
     return errors
 
 
 def write_job(client: IoTJobsClient, job_id: str, place: Path) -> None:
     """Write the file of a job, whole or not at all."""
     part = place / f".{job_id}.{uuid4()}"  # readers of a data set pass over dotted names
-    with pq.ParquetWriter(part, SCHEMA) as writer:
-        for page in client.list_job_executions_for_job(job_id).pages():
-            writer.write_batch(to_batch(job_id, page))
-    part.replace(place / f"{job_id}.parquet")
+    try:
+        with pq.ParquetWriter(part, SCHEMA) as writer:
+            for page in client.list_job_executions_for_job(job_id).pages():
+                writer.write_batch(to_batch(job_id, page))
+        part.replace(place / f"{job_id}.parquet")
+    finally:
+        part.unlink(missing_ok=True)  # what an error left
 
 
 def to_batch(job_id: str, page: JobExecutionPage) -> Any:
@@ -111,11 +113,13 @@ def list_all(
     return [failed for failed in failures if failed]
 
 
-def kill_a_worker(cluster: LocalCluster, folder: str) -> None:
+def kill_a_worker(cluster: LocalCluster, folder: str, killed: list[int]) -> None:
     """Once some jobs are done, and while others are being listed."""
     while sum(1 for _ in Path(folder).rglob("*.parquet")) < 20:  # noqa: PLR2004
         sleep(0.01)
-    os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+    pid = next(iter(cluster.workers.values())).pid
+    os.kill(pid, signal.SIGKILL)
+    killed.append(pid)
 
 
 def run(options: argparse.Namespace, folder: str) -> None:
@@ -162,7 +166,8 @@ def run(options: argparse.Namespace, folder: str) -> None:
             )
         )
         scheduler = stack.enter_context(Client(cluster))
-        killer = Thread(target=kill_a_worker, args=(cluster, folder), daemon=True)
+        killed: list[int] = []
+        killer = Thread(target=kill_a_worker, args=(cluster, folder, killed), daemon=True)
         if options.trouble:
             killer.start()
         start = monotonic()
@@ -182,6 +187,8 @@ def run(options: argparse.Namespace, folder: str) -> None:
     # The one that was denied, and for each task of the killed worker the pages of one job.
     if not options.trouble <= again <= options.trouble * (1 + options.threads * PAGES):
         raise SystemExit("more was made again than what failed")
+    if options.trouble and not killed:
+        raise SystemExit("no worker was killed")
 
 
 def main() -> None:
