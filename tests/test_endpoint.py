@@ -8,6 +8,7 @@ import socket
 import threading
 from base64 import b64encode
 from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
 from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -33,7 +34,7 @@ from iotjobs_client import (
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.testing import LocalEndpoint, RawAnswer, make_execution, make_fleet
+from iotjobs_client.testing import Fault, LocalEndpoint, RawAnswer, make_execution, make_fleet
 
 
 def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[str, Any], Any]:
@@ -57,6 +58,16 @@ class TestMakeExecution:
         times = [execution.queued_at, execution.started_at, execution.last_updated_at]
         present = [time for time in times if time is not None]
         assert present == sorted(present)
+
+    def test_times_follow_the_one_that_is_given(self) -> None:
+        """Nothing starts before it was queued."""
+        queued_at = datetime(2027, 1, 1)  # noqa: DTZ001  (taken for UTC)
+        execution = make_execution("pump-7", "FAILED", queued_at=queued_at)
+        minute = timedelta(minutes=1)
+        assert execution.queued_at == queued_at.replace(tzinfo=timezone.utc)
+        assert execution.started_at == execution.queued_at + minute
+        assert execution.last_updated_at == execution.started_at + minute
+        assert make_execution(queued_at=None).queued_at is None
 
     def test_any_member_can_be_given(self) -> None:
         """Also None, for what the service leaves out."""
@@ -103,6 +114,11 @@ class TestMakeFleet:
             ({"size": True}, "size must be"),
             ({"size": 1, "statuses": []}, "statuses must be one status or more"),
             ({"size": 1, "statuses": {}}, "statuses must be one status or more"),
+            ({"size": 1, "statuses": 5}, "statuses must be one status or more"),
+            ({"size": 1, "statuses": {"FAILED": 0}}, "statuses must be .* with a weight"),
+            ({"size": 1, "statuses": {"FAILED": -1, "QUEUED": 2}}, "a weight .*, not -1"),
+            ({"size": 1, "statuses": {"FAILED": float("nan")}}, "a weight .*, not nan"),
+            ({"size": 1, "statuses": {"FAILED": "x"}}, "a weight .*, not 'x'"),
         ],
     )
     def test_wrong_arguments_are_refused(self, arguments: Any, complaint: str) -> None:
@@ -204,6 +220,69 @@ class TestLocalEndpoint:
         assert ask(endpoint, "/jobs/empty/things", nextToken=token)[0] == 400
         assert ask(endpoint, f"/jobs/{JOB_ID}/things", nextToken=token, status="FAILED")[0] == 400
 
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "maxResults=01",
+            "maxResults=0&maxResults=5",
+            "status=FAILED&status=QUEUED",
+            "nextToken=x&nextToken=x",
+            f"nextToken={b64encode(b'[' * 40_000).decode()}",
+        ],
+        ids=lambda query: query[:30],
+    )
+    def test_what_is_no_value_of_a_parameter_is_refused(
+        self, query: str, endpoint: LocalEndpoint
+    ) -> None:
+        """Rather than taken for one, and without a noise."""
+        assert ask(endpoint, f"/jobs/{JOB_ID}/things?{query}")[0] == 400
+
+    def test_a_token_must_be_as_it_was_given(self, endpoint: LocalEndpoint) -> None:
+        """Though base64 passes over some changes, and JSON knows a true that is 1."""
+        path = f"/jobs/{JOB_ID}/things"
+        token = ask(endpoint, path, maxResults=1)[2]["nextToken"]
+        assert ask(endpoint, path, nextToken=token)[0] == 200
+        others = [f"{token}!!!!", f"{token[:4]}**{token[4:]}"]
+        content = json.dumps([JOB_ID, None, True, 0]).encode()
+        for other in [*others, b64encode(content).decode()]:
+            assert ask(endpoint, path, nextToken=other)[0] == 400
+
+    def test_a_body_is_not_read_as_the_next_request(self, endpoint: LocalEndpoint) -> None:
+        """The operation has none, but a client may send one."""
+        connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=30)
+        for headers in ({}, {"Content-Length": "x"}, {}):
+            body = None if headers else b"GET / HTTP/1.1"
+            connection.request("GET", f"/jobs/{JOB_ID}/things", body, headers)
+            response = connection.getresponse()
+            assert (response.status, len(response.read()) > 100) == (200, True)
+        connection.close()
+
+    def test_it_starts_without_asking_for_a_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Which may take seconds, and leave this machine."""
+
+        def look_up(*_: object) -> str:
+            raise AssertionError("a look-up")
+
+        monkeypatch.setattr(socket, "getfqdn", look_up)
+        LocalEndpoint({}).close()
+
+    def test_jobs_and_requests_are_its_own(self) -> None:
+        """Whatever becomes of the lists that it took and gave."""
+        fleet = make_fleet(3)
+        with LocalEndpoint({JOB_ID: fleet}) as endpoint:
+            fleet.clear()
+            assert len(ask(endpoint, f"/jobs/{JOB_ID}/things")[2]["executionSummaries"]) == 3
+            endpoint.requests.clear()
+            assert len(endpoint.requests) == 1
+
+    def test_a_mishap_befalls_a_throttled_request_too(self) -> None:
+        """As an error would."""
+        faults: dict[int, Fault] = {2: "disconnect"}
+        with LocalEndpoint({JOB_ID: []}, requests_per_second=0.01, faults=faults) as endpoint:
+            assert ask(endpoint, f"/jobs/{JOB_ID}/things")[0] == 200
+            with pytest.raises(http.client.RemoteDisconnected):
+                ask(endpoint, f"/jobs/{JOB_ID}/things")
+
     def test_it_remembers_what_was_asked(self, endpoint: LocalEndpoint) -> None:
         """Job, filter, size, token and user agent of each request, in order."""
         with endpoint.client() as client:
@@ -270,15 +349,19 @@ class TestLocalEndpoint:
             for _ in range(60):
                 stack.enter_context(socket.create_connection(address, timeout=5))
 
-    def test_another_method_is_no_operation(self, endpoint: LocalEndpoint) -> None:
-        """And answered as AWS would, in JSON."""
-        connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=30)
-        connection.request("POST", f"/jobs/{JOB_ID}/things", b"{}")
-        response = connection.getresponse()
-        assert response.status == 501
-        assert response.headers["x-amzn-ErrorType"] == "UnknownOperationException"
-        assert json.loads(response.read()) == {}
-        connection.close()
+    @pytest.mark.parametrize(("method", "body"), [("POST", b"{}"), ("HEAD", b"")])
+    def test_another_method_is_no_operation(
+        self, method: str, body: bytes, endpoint: LocalEndpoint
+    ) -> None:
+        """And answered as AWS would, in JSON, at the end of the connection."""
+        netloc = urlsplit(endpoint.url)
+        with socket.create_connection((netloc.hostname, netloc.port or 0), timeout=30) as raw:
+            raw.sendall(f"{method} /jobs/{JOB_ID}/things HTTP/1.1\r\n\r\n".encode())
+            head, _, found = b"".join(iter(lambda: raw.recv(65536), b"")).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 501 ")
+        assert b"x-amzn-ErrorType: UnknownOperationException" in head
+        assert b"Connection: close" in head
+        assert found == body
 
     def test_a_first_page_cannot_repeat_a_token(self) -> None:
         """It is given as it is."""
@@ -371,6 +454,11 @@ class TestLocalEndpoint:
             ({"faults": {1: "explode"}}, "fault must be .*, not 'explode'"),
             ({"faults": {1: ConfigurationError}}, "fault must be"),
             ({"faults": {1: ValueError}}, "fault must be"),
+            (
+                {"faults": {1: ResourceNotFoundError(code="NotFound", http_status=410)}},
+                "the code .* must be of ResourceNotFoundError and not of ServiceError, not",
+            ),
+            ({"faults": {1: RawAnswer(headers=[("a", "b")])}}, "the headers of a RawAnswer"),  # type: ignore[arg-type]
         ],
     )
     def test_wrong_options_are_refused(self, options: Any, complaint: str) -> None:
@@ -429,6 +517,17 @@ class TestLocalEndpoint:
 
 
 class TestMove:
+    def test_an_execution_that_was_listed_is_listed_as_it_is_now(self) -> None:
+        """Though it was encoded before."""
+        with (
+            LocalEndpoint({JOB_ID: make_fleet(2, statuses="QUEUED")}) as endpoint,
+            endpoint.client() as client,
+        ):
+            listing = client.list_job_executions_for_job(JOB_ID)
+            assert [e.status for e in listing] == ["QUEUED", "QUEUED"]
+            moved = endpoint.move(JOB_ID, "thing-1", "FAILED")
+            assert list(listing)[1] == moved
+
     ENDS = ("SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
     LAWFUL = (
         {("QUEUED", end) for end in ("IN_PROGRESS", *ENDS) if end != "TIMED_OUT"}
@@ -485,7 +584,10 @@ class TestMove:
         [
             (("firmware-24", "pump-7", "FAILED"), "job_id must be one of firmware-42, not"),
             ((JOB_ID, "pump-9", "FAILED"), "thing_name must be a thing with job 'firmware-42'"),
-            ((JOB_ID, "pump-7", "failed"), "status must be where .*, not 'failed'"),
+            (
+                (JOB_ID, "pump-7", "failed"),
+                "status must be one of CANCELED, .*SUCCEEDED, where an .*, not 'failed'",
+            ),
         ],
     )
     def test_what_is_not_there_cannot_be_moved(self, arguments: Any, complaint: str) -> None:

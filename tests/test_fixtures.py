@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from support import JOB_ID
 
-from iotjobs_client import IoTJobsClient
+from iotjobs_client import IoTJobsClient, ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_fleet, stubbed_client
 from iotjobs_client.testing.fixtures import MakeStubbedClient, StartLocalEndpoint
 
@@ -86,6 +86,58 @@ def test_a_page_that_was_not_asked_for_fails_the_test(pytester: pytest.Pytester)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=3, errors=1)
     result.stdout.fnmatch_lines(["*AssertionError: request 1 of 1 was not made*"])
+
+
+def test_a_test_that_fails_or_is_skipped_is_told_once(pytester: pytest.Pytester) -> None:
+    """Not again for the pages that it did not come to; and with a failure that it swallowed."""
+    # Beside a type of the fixtures, for which they are imported before pytest knows them.
+    pytester.makeconftest(
+        "from iotjobs_client.testing.fixtures import MakeStubbedClient\n"
+        'pytest_plugins = ["iotjobs_client.testing.fixtures"]'
+    )
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_that_is_skipped(stubbed_client):
+            stubbed_client("firmware-42", [[]])
+            pytest.skip("later")
+
+        def test_that_fails(stubbed_client):
+            client = stubbed_client("firmware-42", [])
+            try:
+                list(client.list_job_executions_for_job("firmware-42"))
+            except AssertionError:
+                pass
+            stubbed_client("firmware-42", [[]])
+            assert 1 == 2
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-W", "error")
+    result.assert_outcomes(skipped=1, failed=1)
+    result.stdout.fnmatch_lines(["*one too many*", "*assert 1 == 2*"])
+
+
+def test_a_session_of_before_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """It may know somebody's real credentials."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session("real", "real"))
+    request.getfixturevalue("local_endpoint")({JOB_ID: FLEET})
+    raw = boto3.client("s3")
+    assert raw._request_signer._credentials.access_key == "testing"
+    raw.close()
+
+
+def test_what_is_set_for_the_endpoint_stays(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when another one is started."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for _ in range(2):
+        local_endpoint({JOB_ID: FLEET}, faults={1: ThrottlingError})
+        with IoTJobsClient() as client, pytest.raises(ThrottlingError):
+            list(client.list_job_executions_for_job(JOB_ID))
 
 
 def test_who_does_not_ask_for_them_pays_nothing() -> None:

@@ -239,6 +239,21 @@ class TestWhatATestIsTold:
             swallow_and_fail(client)
         assert "one too many" in str(caught.value.__context__)
 
+    def test_and_behind_what_that_was_raised_because_of(self) -> None:
+        """At the end of the chain."""
+
+        def swallow_and_fail(client: IoTJobsClient) -> None:
+            self.swallow(client)
+            try:
+                _ = dict[str, int]()["x"]
+            except KeyError:
+                raise ZeroDivisionError from None
+
+        with pytest.raises(ZeroDivisionError) as caught, stubbed_client(JOB_ID, []) as client:
+            swallow_and_fail(client)
+        assert isinstance(caught.value.__context__, KeyError)
+        assert "one too many" in str(caught.value.__context__.__context__)
+
     def test_but_not_over_what_the_block_itself_raises(self) -> None:
         """Which comes through as it is."""
         with pytest.raises(ZeroDivisionError), stubbed_client(JOB_ID, [FLEET]):
@@ -263,7 +278,9 @@ def test_nothing_is_ever_sent() -> None:
 
 
 def test_a_configuration_that_is_wrong_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile or files of the user are not looked at."""
+    """Neither a profile or files of the user nor other variables are looked at."""
+    for name in ("AWS_RETRY_MODE", "AWS_DEFAULTS_MODE", "AWS_MAX_ATTEMPTS"):
+        monkeypatch.setenv(name, "nonsense")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_CONFIG_FILE", __file__)
     with stubbed_client(JOB_ID, [FLEET]) as client:
@@ -284,6 +301,7 @@ def test_a_configuration_that_is_wrong_does_not_matter(monkeypatch: pytest.Monke
         ({"pages": [ServiceError(http_status=200)]}, "the HTTP status of a fault must be"),
         ({"pages": [type("Mine", (ThrottlingError,), {})]}, "each of pages must be .*Mine"),
         ({"pages": [ValueError]}, "each of pages must be"),
+        ({"pages": [ThrottlingError(code="AccessDenied")]}, "the code .* not of AccessDeniedE"),
         ({"pages": [[{"thingArn": "x"}]]}, "each of pages must be"),
         (
             {"pages": [[FAILED, TIMED_OUT]], "status": BOTH},

@@ -411,17 +411,21 @@ def _from_answer(response: object) -> ServiceError:
         code = code.rpartition("#")[2].partition(":")[0]
     status = _member(metadata, "HTTPStatusCode", int)
     retries = _member(metadata, "RetryAttempts", int)
-    ours = _BY_CODE.get(code or "") or _BY_HTTP_STATUS.get(status or 0)
-    if ours is None:
-        is_fault = status is not None and status >= _FIRST_FAULT
-        ours = InternalServiceError if is_fault else ServiceError
-    return ours(
+    return service_error(code, status)(
         without_secrets(_member(error, "Message", str) or ""),
         code=code,
         http_status=status,
         request_id=request_id_of(metadata),
         attempts=None if retries is None else retries + 1,
     )
+
+
+def service_error(code: str | None, status: int | None) -> type[ServiceError]:
+    """Our class for an answer with this code and HTTP status."""
+    ours = _BY_CODE.get(code or "") or _BY_HTTP_STATUS.get(status or 0)
+    if ours is not None:
+        return ours
+    return ServiceError if status is None or status < _FIRST_FAULT else InternalServiceError
 
 
 def request_id_of(metadata: object) -> str | None:

@@ -14,8 +14,10 @@ from functools import partial
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
+from socketserver import TCPServer
 from threading import TIMEOUT_MAX, Event, Lock, Thread
 from time import monotonic
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 
 _LARGEST_PORT = 2**16 - 1
 _POSITIONS = range(2**32)
-_NUMBER = re.compile("[0-9]{1,3}")
+_NUMBER = re.compile("[1-9][0-9]{0,2}")
 _PATH = re.compile(r"/jobs/([^/]*)/things")
 
 
@@ -195,6 +197,7 @@ class LocalEndpoint:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
         }
 
@@ -236,8 +239,8 @@ class LocalEndpoint:
         Raises:
             InvalidArgumentError: There is no such execution, or it cannot go there.
         """
-        if job_id not in self._jobs:
-            raise wrong_argument("job_id", f"one of {', '.join(self._jobs)}", job_id)
+        if not isinstance(job_id, str) or job_id not in self._jobs:
+            raise wrong_argument("job_id", f"one of {', '.join(self._jobs) or 'none'}", job_id)
         return self._jobs[job_id].move(thing_name, status)
 
     def _answer(self, target: str, user_agent: str) -> tuple[RawAnswer, str | None]:
@@ -247,7 +250,9 @@ class LocalEndpoint:
         if match is None:
             return _no_operation(404), None
         asked = {
-            name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()
+            # What is there several times is no value of any parameter, and so is refused.
+            name: values[0] if len(values) == 1 else str(values)
+            for name, values in parse_qs(query, keep_blank_values=True).items()
         }
         request = ListRequest(
             unquote(match[1]),
@@ -265,7 +270,7 @@ class LocalEndpoint:
         if isinstance(fault, RawAnswer):
             return fault, None
         if is_throttled:
-            return to_answer(ThrottlingError("Rate exceeded")), None
+            return to_answer(ThrottlingError("Rate exceeded")), fault
         return self._list(request, fault, number), fault
 
     def _is_above_rate(self) -> bool:
@@ -301,6 +306,11 @@ class LocalEndpoint:
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128  # with the default of 5, many connections at once wait for seconds
 
+    def server_bind(self) -> None:
+        """As any server, but without a look-up of the machine's name, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.socket.getsockname()
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -326,6 +336,8 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
+        with suppress(ValueError):  # a body, which would be read as the next request
+            self.rfile.read(max(0, int(self.headers.get("Content-Length", "0"))))
         answer, mishap = self._endpoint._answer(self.path, self.headers.get("User-Agent", ""))
         head, body = _to_head(answer), answer.body
         delivery = DELIVERIES.get(mishap or "", WHOLE)
@@ -348,16 +360,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """As AWS tells of what is a request of no operation, and not with a page of HTML."""
-        answer = _no_operation(code)
-        self.wfile.write(_to_head(answer) + answer.body)
+        answer = _no_operation(code, {"Connection": "close"})
+        self.wfile.write(_to_head(answer))
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log nothing."""
 
 
-def _no_operation(status: int) -> RawAnswer:
-    return RawAnswer(status, b"{}", {"x-amzn-ErrorType": "UnknownOperationException"})
+def _no_operation(status: int, headers: Mapping[str, str] = MappingProxyType({})) -> RawAnswer:
+    kind = {"x-amzn-ErrorType": "UnknownOperationException"}
+    return RawAnswer(status, b"{}", {**kind, **headers})
 
 
 def _to_head(answer: RawAnswer) -> bytes:
@@ -404,10 +419,14 @@ def _from_next_token(request: ListRequest) -> int | None:
     """The position in the token of ``request``; ``None`` where it is not of its listing."""
     try:
         content = json.loads(base64.urlsafe_b64decode(request.next_token or ""))
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     match content:
-        case [request.job_id, request.status, int(position), int()] if position in _POSITIONS:
+        case [request.job_id, request.status, int(position), int(nonce)] if (
+            type(position) is int
+            and position in _POSITIONS
+            and request.next_token == _to_next_token(request, position, nonce)
+        ):
             return position
         case _:
             return None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import attrs
-
 from iotjobs_client.exceptions import is_object, wrong_argument
-from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_status, to_utc
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -50,8 +49,12 @@ def make_execution(
         thing_name: The name of the thing; its ARN is made up around it.
         status: A ``JobExecutionStatus`` or its word.
         **fields: Any member of ``JobExecutionSummary``, in place of what is made up: queued
-            at midnight UTC of 2026-01-01, started a minute later unless QUEUED, last updated
-            another minute later unless QUEUED or IN_PROGRESS, the first execution, no retry.
+            at midnight UTC of 2026-01-01, started a minute after ``queued_at`` unless QUEUED,
+            last updated another minute later unless QUEUED or IN_PROGRESS, the first execution,
+            no retry.
+
+    Returns:
+        The execution.
 
     Raises:
         InvalidArgumentError: A member is not of its type.
@@ -64,16 +67,16 @@ def make_execution(
     started = 0 if status == JobExecutionStatus.QUEUED else 1
     ended = 0 if status == JobExecutionStatus.IN_PROGRESS else started
     minute = timedelta(minutes=1)
-    made_up = JobExecutionSummary(
-        thing_arn=_ARN + thing_name,
-        status=status,
-        execution_number=1,
-        queued_at=_START,
-        started_at=_START + minute if started else None,
-        last_updated_at=_START + minute * (started + ended),
-        retry_attempt=0,
-    )
-    return attrs.evolve(made_up, **fields)
+    queued_at = to_utc(fields.get("queued_at", _START)) or _START
+    made_up: ExecutionFields = {
+        "execution_number": 1,
+        "queued_at": queued_at,
+        "started_at": queued_at + minute if started else None,
+        "last_updated_at": queued_at + minute * (started + ended),
+        "retry_attempt": 0,
+    }
+    members: ExecutionFields = {"thing_arn": _ARN + thing_name, **made_up, **fields}
+    return JobExecutionSummary(status=to_status(status), **members)
 
 
 def make_fleet(
@@ -106,10 +109,15 @@ def make_fleet(
     chosen = _WEIGHTS if statuses is None else statuses
     if isinstance(chosen, str):
         chosen = [chosen]
+    if not isinstance(chosen, Iterable):
+        raise wrong_argument("statuses", "one status or more, or None", chosen)
     weights: dict[str, float]
     weights = dict(chosen) if is_object(chosen) else dict.fromkeys(chosen, 1.0)
-    if not weights:
-        raise wrong_argument("statuses", "one status or more, or None", chosen)
+    for weight in weights.values():
+        if not isinstance(weight, (int, float)) or not 0 <= weight < inf:
+            raise wrong_argument("a weight of statuses", "a number of at least 0", weight)
+    if not sum(weights.values()):
+        raise wrong_argument("statuses", "one status or more with a weight, or None", chosen)
     random = Random(seed)  # noqa: S311  (plausible, not secret)
     words = random.choices(list(weights), list(weights.values()), k=size)
     return [_fleet_member(random, number, word) for number, word in enumerate(words)]

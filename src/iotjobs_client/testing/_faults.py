@@ -21,6 +21,8 @@ from iotjobs_client.exceptions import (
     ServiceUnavailableError,
     ThrottlingError,
     TransportError,
+    is_object,
+    service_error,
     wrong_argument,
 )
 
@@ -130,14 +132,27 @@ def to_answer(error: ServiceError) -> RawAnswer:
     """What the service sends for ``error``."""
     status, code = to_status_and_code(error)
     body = json.dumps({"message": error.message}).encode()
-    return RawAnswer(status, body, {"x-amzn-ErrorType": code})
+    headers = {"x-amzn-ErrorType": code}
+    if error.request_id is not None:
+        headers["x-amzn-RequestId"] = error.request_id
+    return RawAnswer(status, body, headers)
 
 
 def to_status_and_code(error: ServiceError) -> tuple[int, str]:
-    """The HTTP status and the code of ``error``, or the service's own for its class."""
+    """The HTTP status and the code of ``error``, or the service's own for its class.
+
+    Raises:
+        InvalidArgumentError: These are the status and the code of another of our errors.
+    """
     kind = next(base for base in type(error).__mro__ if base in _ON_THE_WIRE)
     status, code = _ON_THE_WIRE[kind]
-    return status if error.http_status is None else error.http_status, error.code or code
+    status = status if error.http_status is None else error.http_status
+    code = error.code or code
+    comes_out = service_error(code, status)
+    if not issubclass(comes_out, kind):
+        rule = f"of {kind.__name__} and not of {comes_out.__name__}"
+        raise wrong_argument("the code and the HTTP status of an error", rule, (code, status))
+    return status, code
 
 
 def to_answer_or_mishap(fault: Fault) -> RawAnswer | str:
@@ -171,6 +186,8 @@ def _checked(answer: RawAnswer, lowest: int) -> RawAnswer:
         raise wrong_argument("the HTTP status of a fault", rule, answer.status)
     if not isinstance(answer.body, bytes):
         raise wrong_argument("the body of a RawAnswer", "bytes", answer.body)
+    if not is_object(answer.headers):
+        raise wrong_argument("the headers of a RawAnswer", "a mapping", answer.headers)
     for part in (part for header in answer.headers.items() for part in header):
         if not isinstance(part, str) or not part.isprintable():
             raise wrong_argument("a header of a RawAnswer", "printable text", part)

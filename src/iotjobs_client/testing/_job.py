@@ -43,11 +43,10 @@ class Job:
     def page(self, status: str | None, start: int, size: int) -> tuple[list[bytes], int | None]:
         """What a page holds that starts at the position ``start``, and where the next one does."""
         with self._lock:
-            wanted = (
-                position
-                for position in range(start, len(self._executions))
-                if status in (None, self._executions[position].status)
-            )
+            executions = self._executions
+            wanted = iter(range(start, len(executions)))
+            if status is not None:
+                wanted = (at for at in wanted if executions[at].status == status)
             page = [self._to_wire(position) for position in islice(wanted, size)]
             return page, next(wanted, None)
 
@@ -62,13 +61,15 @@ class Job:
         with self._lock:
             if self._latest is None:
                 self._latest = {e.thing_name: at for at, e in enumerate(self._executions)}
-            position = self._latest.get(thing_name)
+            position = self._latest.get(thing_name) if isinstance(thing_name, str) else None
             if position is None:
                 rule = f"a thing with job {self._job_id!r}"
                 raise wrong_argument("thing_name", rule, thing_name)
             last = self._executions[position]
-            if status not in _NEXT.get(last.status, ()):
-                rule = f"where an execution can go from {last.status}"
+            following = _NEXT.get(last.status, frozenset())
+            if not isinstance(status, str) or status not in following:
+                choice = f"one of {', '.join(sorted(following))}" if following else "left alone"
+                rule = f"{choice}, where an execution can go from {last.status}"
                 raise wrong_argument("status", rule, status)
             moved = _moved(last, JobExecutionStatus(status))
             if moved.status == "QUEUED":

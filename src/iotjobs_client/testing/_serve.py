@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Event
 from typing import Any, get_args
@@ -15,10 +15,11 @@ from iotjobs_client.testing import LocalEndpoint, Mishap, make_fleet
 from iotjobs_client.testing._faults import ERRORS
 
 _FAULTS = (*get_args(Mishap), *ERRORS)
-_MOST_DIGITS = 8
+_MOST_DIGITS = 7
 _GREETING = """\
 {jobs} at {url}, until Ctrl-C.
 
+unset AWS_PROFILE AWS_SESSION_TOKEN
 {environment}
 
 aws iot list-job-executions-for-job --job-id {job_id} --max-items 3
@@ -103,31 +104,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given: list[tuple[object, object]] = getattr(options, name)
         if len(dict(given)) < len(given):
             parser.error(f"argument --{name}: one is given twice")
-    sizes: dict[str, int] = dict(options.job or [("firmware-42", 1000)])
-    try:
-        endpoint = LocalEndpoint(
-            {job_id: make_fleet(size, seed=options.seed) for job_id, size in sizes.items()},
-            latency=options.latency,
-            requests_per_second=options.requests_per_second,
-            faults=dict(options.fault),
-            port=options.port,
-        )
-    except InvalidArgumentError as error:
-        parser.error(str(error))
-    except OSError as error:
-        print(f"port {options.port} cannot be had: {error}", file=sys.stderr)
-        return 1
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell ignores the first
         signal.signal(number, signal.default_int_handler)
-    with endpoint, suppress(KeyboardInterrupt):
-        print(
-            _GREETING.format(
-                jobs=" and ".join(f"{job_id} with {size} things" for job_id, size in sizes.items()),
-                url=endpoint.url,
-                environment="\n".join(f"export {n}={v}" for n, v in endpoint.environment.items()),
-                job_id=next(iter(sizes)),
-            ),
-            flush=True,
-        )
-        Event().wait()
+    sizes: dict[str, int] = dict(options.job or [("firmware-42", 1000)])
+    with suppress(KeyboardInterrupt):
+        try:
+            endpoint = LocalEndpoint(
+                {job_id: make_fleet(size, seed=options.seed) for job_id, size in sizes.items()},
+                latency=options.latency,
+                requests_per_second=options.requests_per_second,
+                faults=dict(options.fault),
+                port=options.port,
+            )
+        except InvalidArgumentError as error:
+            parser.error(str(error))
+        except OSError as error:
+            print(f"port {options.port} cannot be had: {error}", file=sys.stderr)
+            return 1
+        with endpoint:
+            print(_greeting(endpoint, sizes), flush=True)
+            Event().wait()
     return 0
+
+
+def _greeting(endpoint: LocalEndpoint, sizes: Mapping[str, int]) -> str:
+    return _GREETING.format(
+        jobs=" and ".join(f"{job_id} with {size} things" for job_id, size in sizes.items()),
+        url=endpoint.url,
+        environment="\n".join(f"export {n}={v}" for n, v in endpoint.environment.items()),
+        job_id=next(iter(sizes)),
+    )

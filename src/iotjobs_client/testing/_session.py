@@ -27,7 +27,11 @@ def _session() -> Any:
     import boto3
     import botocore.session
 
-    # Neither a variable of the environment nor a default leads to a file or a profile of the user.
+    # Neither a variable of the environment nor a file sets anything; a default leads to no file.
+    variables = {
+        name: (None, None, default, cast)
+        for name, (_, _, default, cast) in botocore.session.Session.SESSION_VARIABLES.items()
+    }
     files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    core = botocore.session.Session(session_vars={"profile": (None, None, None, None), **files})
+    core = botocore.session.Session(session_vars={**variables, **files})
     return boto3.Session(CREDENTIAL, CREDENTIAL, region_name=REGION_NAME, botocore_session=core)

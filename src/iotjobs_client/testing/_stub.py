@@ -224,8 +224,13 @@ class _Script:
 
     def explain(self, error: BaseException) -> None:
         """Add to what the block raises a failure that came before it and was swallowed."""
-        if self._failure not in (None, error) and error.__context__ is None:
-            error.__context__ = self._failure
+        if self._failure is None:
+            return
+        while error is not self._failure:
+            if error.__context__ is None:
+                error.__context__ = self._failure
+                return
+            error = error.__context__
 
     def finish(self) -> None:
         """Raise what the code under test did not let through, or what it did not ask for."""
