@@ -44,10 +44,12 @@ def tests(session: nox.Session) -> None:
     run_tests(session)
 
 
-@nox.session
+@nox.session(python=SUPPORTED[0] if runs(SUPPORTED[0]) else None)
 def lowest(session: nox.Session) -> None:
-    """The tests on the oldest dependencies that the package admits."""
-    run_tests(session, *(d.replace(">=", "==") for d in PYPROJECT["project"]["dependencies"]))
+    """The tests on the oldest Python and the oldest dependencies that the package admits."""
+    project = PYPROJECT["project"]
+    admitted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    run_tests(session, *(requirement.replace(">=", "==") for requirement in admitted))
 
 
 @nox.session

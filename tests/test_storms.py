@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -90,11 +91,11 @@ class Weather(RuleBasedStateMachine):
         self.found: list[JobExecutionSummary] = []
         self.resume_at(None, **options)
 
-    def start_new_thread(self, call: Callable[[], object], _: tuple[()]) -> None:
+    def start_new_thread(self, call: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         if self.under_way is None:
-            call()
+            call(*arguments)
         else:
-            self.under_way.append(call)
+            self.under_way.append(partial(call, *arguments))
 
     def answer(self) -> None:
         """Whatever is under way comes to its end, and what comes after it does so at once."""
