@@ -48,7 +48,8 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests on the oldest Python and the oldest dependencies that the package admits."""
     project = PYPROJECT["project"]
-    admitted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    extras = project["optional-dependencies"].values()
+    admitted = [*project["dependencies"], *(each for extra in extras for each in extra)]
     run_tests(session, *(requirement.replace(">=", "==") for requirement in admitted))
 
 

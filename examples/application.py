@@ -5,6 +5,7 @@ Run it for a job of yours: ``python examples/application.py firmware-42``.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import defaultdict
 
@@ -23,9 +24,12 @@ def things_to_visit(client: IoTJobsClient, job_id: str) -> dict[JobExecutionStat
 
 def main() -> None:
     """Print the list for the job on the command line."""
+    parser = argparse.ArgumentParser(description="Say which things need a visit.")
+    parser.add_argument("job_id")
+    job_id = parser.parse_args().job_id
     try:
         with IoTJobsClient() as client:
-            found = things_to_visit(client, sys.argv[1])
+            found = things_to_visit(client, job_id)
     except IoTJobsError as error:
         sys.exit(str(error))
     for status, names in found.items():

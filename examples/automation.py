@@ -2,11 +2,13 @@
 
 ``python examples/automation.py firmware-42 report.csv`` appends a page at a time and keeps its
 place beside the report, so a scheduler may stop it at any moment and start it again. It exits
-with 0 when the report is whole, and with 75, which asks for another run, when it is not.
+with 0 when the report is whole, with 75, which asks for another run, when it is not, and with 1
+when another run would not help.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import sys
@@ -14,8 +16,8 @@ from pathlib import Path
 
 from iotjobs_client import IoTJobsClient, IoTJobsError
 
-DONE, TRY_AGAIN = 0, 75
-"""Exit codes; the second is EX_TEMPFAIL of sysexits.h."""
+DONE, FAILED, TRY_AGAIN = 0, 1, 75
+"""Exit codes; the last is EX_TEMPFAIL of sysexits.h."""
 
 
 def carry_on(job_id: str, report: Path) -> int:
@@ -23,21 +25,25 @@ def carry_on(job_id: str, report: Path) -> int:
     place = report.with_suffix(".place")
     size, token = 0, None
     if place.exists():
-        size, token = json.loads(place.read_text())
+        of_job, size, token = json.loads(place.read_text(encoding="utf-8"))
+        if of_job != job_id or not report.exists() or report.stat().st_size < size:
+            print(f"{place} does not belong to this report of {job_id}", file=sys.stderr)
+            return FAILED
         if token is None:
             return DONE
     with IoTJobsClient() as client, report.open("a", newline="", encoding="utf-8") as file:
         file.truncate(size)  # a page that was half written when the last run ended
-        listing = client.list_job_executions_for_job(job_id, resume_token=token)
         rows = csv.writer(file)
         try:
+            listing = client.list_job_executions_for_job(job_id, resume_token=token)
             for page in listing.pages():
                 rows.writerows((e.thing_name, e.status, e.last_updated_at) for e in page.executions)
                 file.flush()
-                write_whole(place, json.dumps([file.tell(), page.resume_token]))
+                state = [job_id, file.tell(), page.resume_token]
+                write_whole(place, json.dumps(state))
         except IoTJobsError as error:
             print(error, file=sys.stderr)
-            return TRY_AGAIN
+            return TRY_AGAIN if error.is_retryable else FAILED
     return DONE
 
 
@@ -48,5 +54,14 @@ def write_whole(path: Path, text: str) -> None:
     new.replace(path)
 
 
+def main() -> int:
+    """Carry on with the report on the command line."""
+    parser = argparse.ArgumentParser(description="Report on a job, run by run.")
+    parser.add_argument("job_id")
+    parser.add_argument("report", type=Path)
+    options = parser.parse_args()
+    return carry_on(options.job_id, options.report)
+
+
 if __name__ == "__main__":
-    sys.exit(carry_on(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main())

@@ -58,3 +58,29 @@ def test_the_report_is_carried_on_until_it_is_whole(
     assert [row.split(",")[0] for row in text.splitlines()] == [e.thing_name for e in FLEET]
     assert run("automation.py", JOB_ID, report) == 0
     assert len(endpoint.requests) == size == 6
+
+
+def test_a_report_of_something_else_is_not_taken_for_its_own(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is one that is not there any longer: both are told, and nothing is written."""
+    report = tmp_path / "report.csv"
+    endpoint = local_endpoint({JOB_ID: FLEET, "firmware-43": FLEET})
+    assert run("automation.py", JOB_ID, report) == 0
+    text = report.read_text()
+    assert run("automation.py", "firmware-43", report) == 1
+    assert report.read_text() == text
+    report.unlink()
+    assert run("automation.py", JOB_ID, report) == 1
+    assert not report.exists()
+    assert len(endpoint.requests) == 3
+    assert capsys.readouterr().err.count("does not belong to this report") == 2
+
+
+def test_a_report_that_another_run_would_not_help_fails(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """So that a scheduler does not go on for ever."""
+    local_endpoint({})
+    assert run("automation.py", "no-such-job", tmp_path / "report.csv") == 1
+    assert run("automation.py") == run("application.py") == 2

@@ -52,7 +52,7 @@ class SupportsListJobExecutionsForJob(Protocol):
 
 
 def check_rate(requests_per_second: object) -> None:
-    """Refuse what is no rate.
+    """Check a rate.
 
     Raises:
         InvalidArgumentError: It is neither ``None`` nor a number from 0.001 to 1,000,000.
@@ -100,30 +100,30 @@ class IoTJobsClient:
     """A typed client for the executions of AWS IoT jobs, over a boto3 ``iot`` client.
 
     It builds a boto3 client at the first request and owns it, or it borrows yours. A client that
-    it builds follows your environment, profile and ``config`` in everything, retries included. A
+    it builds follows your environment, profile and ``config`` in everything, including retries. A
     borrowed one is never closed, and direct calls on it return what they did before. Requests of
     this library have its name and version at the end of the user agent.
 
-    For ``with`` and ``async with``. Safe to share between threads and tasks, and to use on both
-    sides of a fork: the child drops the connections that it inherits. It pickles with its
-    options, unless it was given a client or a session.
+    Use it with ``with`` or ``async with``, from several threads and tasks, and on both sides of a
+    fork: the child drops the connections that it inherits. It pickles with its options, unless
+    it was given a client or a session; a subclass that pickles must take the same arguments.
 
     Args:
         client: A boto3 ``iot`` client to borrow, stubbed or not, or any object with the method
-            ``list_job_executions_for_job``. It excludes all options but ``requests_per_second``.
-        session: The :class:`~boto3.session.Session` to build the client from; excludes
-            ``profile_name``.
+            ``list_job_executions_for_job``. Only ``requests_per_second`` can be combined with it.
+        session: The :class:`~boto3.session.Session` to build the client from. It cannot be
+            combined with ``profile_name``.
         region_name: The AWS region, such as ``"eu-west-1"``.
         profile_name: The profile in the AWS configuration files.
-        endpoint_url: The URL to send requests to, in place of the region's endpoint.
+        endpoint_url: The URL to send requests to, instead of the region's endpoint.
         config: botocore's :class:`~botocore.config.Config`: timeouts, retries, proxies.
-        requests_per_second: Space this client's requests so evenly that no more than this start
-            in a second, over all its threads and listings, and others find room under the
-            account's quota. botocore's retries come on top, and each process has a rate of its
-            own. ``None`` for no limit.
+        requests_per_second: Space this client's requests evenly, across all its threads and
+            listings, so that at most this many start per second and the account's quota has room
+            for others: 0.001 to 1,000,000. botocore's retries are not counted, and each process
+            has a rate of its own. ``None`` for no limit.
 
     Raises:
-        InvalidArgumentError: An option is wrong, or does not go with another.
+        InvalidArgumentError: An option is wrong, or cannot be combined with another.
 
     >>> from iotjobs_client import IoTJobsClient
     >>> with IoTJobsClient(region_name="eu-west-1") as client:
@@ -200,8 +200,8 @@ class IoTJobsClient:
         ):
             if is_there:
                 raise TypeError(
-                    f"cannot pickle an {type(self).__name__} with a {name} of yours; "
-                    "build it there from region_name, profile_name, endpoint_url and config"
+                    f"cannot pickle an {type(self).__name__} with a {name} of yours; in the "
+                    "other process, build one from region_name, profile_name and so on"
                 )
         return partial(type(self), **self._options), ()
 
@@ -251,8 +251,8 @@ class IoTJobsClient:
     def close(self) -> None:
         """Close the boto3 client if this client owns it; a borrowed one stays as it is.
 
-        A listing that asks for a page afterwards fails with a :class:`ConfigurationError`.
-        Closing twice does no harm.
+        A listing that requests a page afterwards raises a :class:`ConfigurationError`. Closing
+        twice does no harm.
         """
         with self._lock:
             self._is_closed = True
@@ -261,7 +261,7 @@ class IoTJobsClient:
 
     @property
     def boto3_client(self) -> Any:
-        """The boto3 ``iot`` client underneath, built now if need be; for the other operations.
+        """The boto3 ``iot`` client underneath, for other operations; built now if necessary.
 
         Raises:
             ConfigurationError: It cannot be built, or this client is closed.
@@ -317,36 +317,37 @@ class IoTJobsClient:
     ) -> JobExecutionPaginator:
         """List the executions of a job, with the API operation ``ListJobExecutionsForJob``.
 
-        Nothing is requested before the first execution or page is asked for.
+        Nothing is requested until you ask for the first execution or page.
 
-        The service filters by one status a request. Several are therefore listed one after the
-        other in the order of an execution's life: QUEUED, IN_PROGRESS, then the rest. An
-        execution that moves forward meanwhile may come again in its later status; it is not
+        The service accepts one status per request, so several are listed one after another in
+        the order of an execution's life: QUEUED, IN_PROGRESS, then the rest. An execution that
+        moves forward during the listing may be yielded again in its later status; it is not
         missed.
 
         Args:
             job_id: The job (``jobId``): 1 to 64 characters of ``a-z``, ``A-Z``, ``0-9``, ``_``
                 and ``-``.
             status: List the executions with this status, or with one of these; ``None`` for all.
-                A :class:`JobExecutionStatus` or its word. One that this library does not know
-                must be a ``JobExecutionStatus``, so that a typo is noticed.
-            page_size: The most executions that one request asks for (``maxResults``), 1 to 250.
+                Each is a :class:`JobExecutionStatus` or a ``str``. To catch typos, a status that
+                this library does not know must be a ``JobExecutionStatus``.
+            page_size: The maximum number of executions per request (``maxResults``), 1 to 250.
                 Requests count against a quota, so smaller pages make a longer listing.
-            max_items: Stop after so many executions, at least 1; ``None`` for all.
-            resume_token: Go on where another listing of the same job and statuses stood:
-                the ``resume_token`` of its iterator, of a page or of an error.
-            prefetch: Request the next page in the background while you work on this one: at
-                most one, and none that would not be needed. Its error comes where it would have
-                come. A listing that is not finished has then asked for one page more.
+            max_items: Stop after this many executions, at least 1; ``None`` for all.
+            resume_token: Resume another listing of the same job and statuses: the
+                ``resume_token`` of its iterator, of a page or of an error.
+            prefetch: Request the next page in the background while you work on the current one:
+                one at most, and none that will not be needed. Errors are raised where they would
+                be without it. A listing that you leave early has requested one page too many.
 
         Returns:
-            An iterable of :class:`JobExecutionSummary`; its ``pages()`` gives whole pages.
+            An iterable of :class:`JobExecutionSummary`. Its ``pages()`` yields whole pages.
 
         Raises:
-            InvalidArgumentError: An argument is wrong; the text says which, and the rule.
+            InvalidArgumentError: An argument is wrong. The message names it, its value and the
+                rule.
 
         The iterators raise the other subclasses of :class:`IoTJobsError`, each with the
-        ``resume_token`` of the place.
+        ``resume_token`` to continue with.
         """
         return JobExecutionPaginator(
             self._list_page, job_id, status, page_size, max_items, resume_token, prefetch

@@ -88,18 +88,18 @@ def _to_prefetch(value: bool) -> bool:  # noqa: FBT001
 class JobExecutionPaginator(Iterable[JobExecutionSummary], AsyncIterable[JobExecutionSummary]):
     """The executions of one job, requested page by page as they are needed.
 
-    An iterable, not an iterator: each ``for`` or ``async for`` loop over it is a listing of its
-    own, from the same start. :meth:`pages` gives whole pages. Made by
-    :meth:`IoTJobsClient.list_job_executions_for_job`; it is immutable, and pickles where its
-    client does.
+    It is an iterable, not an iterator: each ``for`` or ``async for`` loop over it starts a new
+    listing from the same place. :meth:`pages` yields whole pages. Created by
+    :meth:`IoTJobsClient.list_job_executions_for_job`, it is immutable, and pickles if its client
+    does.
 
     Attributes:
         job_id: The job whose executions are listed.
         status: The statuses that are listed, in the order of the listing; empty for all.
-        page_size: The most executions that one request asks for.
-        max_items: The most executions that one iteration gives; ``None`` for all.
+        page_size: The maximum number of executions per request.
+        max_items: The maximum number of executions per iteration; ``None`` for all.
         resume_token: Where each iteration starts; ``None`` for the beginning.
-        prefetch: Whether the next page is requested while the caller works on one.
+        prefetch: Whether the next page is requested while the caller works on the current one.
     """
 
     _list_page: Callable[[Mapping[str, object]], JobExecutionPage] = attrs.field(repr=False)
@@ -120,15 +120,19 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary], AsyncIterable[JobExec
         return from_token(self.resume_token, self.job_id, self.status)
 
     def __iter__(self) -> JobExecutionIterator:
-        """A new listing, execution by execution."""
+        """Start a new listing, execution by execution."""
         return JobExecutionIterator(self)
 
     def __aiter__(self) -> JobExecutionIterator:
-        """The same for ``async for``, with the requests off the event loop."""
+        """Start one for ``async for``, with the requests off the event loop."""
         return JobExecutionIterator(self)
 
     def pages(self) -> JobExecutionPageIterator:
-        """A new listing, page by page; for ``for`` and ``async for``."""
+        """Start a new listing, page by page.
+
+        Returns:
+            An iterator for ``for`` and ``async for``.
+        """
         return JobExecutionPageIterator(self)
 
 
@@ -277,10 +281,10 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
 
     @property
     def resume_token(self) -> str | None:
-        """Where this listing stands, right after what was given; ``None`` at its end.
+        """The token to resume right after what was yielded so far; ``None`` at the end.
 
-        Hand it to :meth:`IoTJobsClient.list_job_executions_for_job`, in this process or another,
-        with the same job and statuses. It is right at every moment: before the first ``next()``,
+        Pass it to :meth:`IoTJobsClient.list_job_executions_for_job`, in this process or another,
+        with the same job and statuses. It is correct at any moment: before the first ``next()``,
         after a ``break`` and after an error.
         """
         position = self._state.position()
@@ -422,10 +426,10 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
 class JobExecutionIterator(_ListingIterator[JobExecutionSummary]):
     """One listing, execution by execution.
 
-    For ``for`` and ``async for``, even in turns. It lives on after an error: the next ``next()``
-    or ``anext()`` asks for the failed page again. So it does after a cancelled ``anext()``, which
-    took nothing: the next one takes up the request that was under way. Threads and tasks may
-    share it; each execution goes to one of them.
+    Use it with ``for`` and ``async for``, even alternately. It stays usable after an error: the
+    next ``next()`` or ``anext()`` requests the failed page again. It also stays usable after a
+    cancelled ``anext()``, which consumes nothing: the next one takes up the request that was under
+    way. Threads and tasks may share it; each execution goes to one of them.
     """
 
     def _to_units(
@@ -440,7 +444,7 @@ class JobExecutionIterator(_ListingIterator[JobExecutionSummary]):
 class JobExecutionPageIterator(_ListingIterator[JobExecutionPage]):
     """One listing, page by page; a page may be empty although others follow.
 
-    It lives on after an error or a cancellation, and threads and tasks may share it, as with
+    It stays usable after an error or a cancellation, and threads and tasks may share it, as with
     :class:`JobExecutionIterator`.
     """
 

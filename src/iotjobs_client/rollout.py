@@ -42,13 +42,13 @@ _CURVE_POINTS = 241  # finer than a picture shows
 class Durations:
     """How long something took, over all executions of which it is known.
 
-    Percentiles are by nearest rank: the shortest duration that was measured and that at least
-    so many percent of all do not exceed. So each is a duration of some execution, not a mean.
-    Where clocks disagree, and something would have taken less than no time, it took none.
+    Percentiles are by nearest rank: the smallest measured duration that at least that percentage
+    of all do not exceed. So each is the duration of some execution, not an interpolation. A
+    negative duration, from clocks that disagree, counts as zero.
 
     Attributes:
-        count: Of how many executions it is known.
-        median: What half of them took at most; ``None`` where ``count`` is 0.
+        count: The number of executions of which it is known.
+        median: What half of them took at most; ``None`` if ``count`` is 0.
         p90: What 90% of them took at most.
         maximum: What the longest took.
     """
@@ -90,8 +90,8 @@ class RolloutSummary:
         waiting: The time from ``queued_at`` to ``started_at``.
         running: The time from ``started_at`` to ``last_updated_at``, of executions that ended.
         failed_last: The last executions of things that failed, the latest failure first.
-        curve: How the rollout went, at even distances from the first execution queued to the
-            last update; empty where no execution has a ``queued_at``.
+        curve: The rollout over time, at up to 241 evenly spaced moments from the first execution
+            queued to the last update; empty if no execution has a ``queued_at``.
     """
 
     executions: Mapping[JobExecutionStatus, int]
@@ -144,6 +144,9 @@ def latest_per_thing(
     Args:
         executions: A listing, or any part of one.
 
+    Returns:
+        The executions by thing ARN.
+
     >>> from iotjobs_client.testing import make_execution
     >>> failed = make_execution("pump-7", "FAILED", execution_number=1)
     >>> retried = make_execution("pump-7", "SUCCEEDED", execution_number=2)
@@ -157,11 +160,14 @@ def latest_per_thing(
 
 
 def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) -> RolloutSummary:
-    """Sum up a listing: counts, durations, failures and the way of the rollout.
+    """Summarize a listing: counts, durations, failures and the rollout over time.
 
     Args:
-        executions: A listing of a whole job, or of what you want to know about.
+        executions: A listing of a whole job, or of the part that you want to know about.
         failures: How many of the things that failed to name, at least 0.
+
+    Returns:
+        The summary.
 
     Raises:
         InvalidArgumentError: ``failures`` is wrong.

@@ -26,7 +26,7 @@ UNSUCCESSFUL, TIMED_OUT = 3, 4
 _PAGE_SIZE = 250
 
 app = typer.Typer(
-    help="List, sum up and await the executions of AWS IoT jobs.",
+    help="List, summarize and wait for the executions of AWS IoT jobs.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -36,8 +36,8 @@ app = typer.Typer(
 JobId = Annotated[str, typer.Argument(help="The job.", show_default=False)]
 Region = Annotated[str | None, typer.Option(help="The AWS region.")]
 Profile = Annotated[str | None, typer.Option(help="The profile in the AWS configuration.")]
-EndpointUrl = Annotated[str | None, typer.Option(help="Send requests there instead.")]
-Rate = Annotated[float | None, typer.Option(help="Leave others room under the quota.")]
+EndpointUrl = Annotated[str | None, typer.Option(help="Send requests to this URL.")]
+Rate = Annotated[float | None, typer.Option(help="Send at most so many requests per second.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print tracebacks.")]
 
 
@@ -52,10 +52,12 @@ def iotjobs(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """List, sum up and await the executions of AWS IoT jobs."""
+    """List, summarize and wait for the executions of AWS IoT jobs."""
 
 
 @app.command("list")
@@ -76,15 +78,15 @@ def list_executions(
         typer.Option("--format", case_sensitive=False, help="A table on a terminal, else ndjson."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write this file, whole or not at all.")
+        Path | None, typer.Option(help="Write to this file, whole or not at all.")
     ] = None,
     max_items: Annotated[int | None, typer.Option(help="Stop after so many.")] = None,
-    page_size: Annotated[int, typer.Option(help="How many to ask for at a time.")] = _PAGE_SIZE,
+    page_size: Annotated[int, typer.Option(help="How many to request at a time.")] = _PAGE_SIZE,
     resume_token: Annotated[
-        str | None, typer.Option(help="Go on where another run stopped; with --output, append.")
+        str | None, typer.Option(help="Resume another run; with --output, append.")
     ] = None,
     prefetch: Annotated[
-        bool, typer.Option("--prefetch", help="Request the next page meanwhile.")
+        bool, typer.Option("--prefetch", help="Request the next page in the background.")
     ] = False,
     region: Region = None,
     profile: Profile = None,
@@ -155,7 +157,7 @@ def summary(
     requests_per_second: Rate = None,
     debug: Debug = False,
 ) -> None:
-    """Sum up a job: counts, durations, what failed last."""
+    """Summarize a job: counts, durations, what failed last."""
     with (
         faults_told(debug=debug),
         _client(region, profile, endpoint_url, requests_per_second) as client,

@@ -78,10 +78,10 @@ class ListRequest:
 class LocalEndpoint:
     """Real HTTP on loopback that answers ``ListJobExecutionsForJob`` as the API reference says.
 
-    Requests that the reference forbids get its 400, jobs that are not there its 404; pages,
-    tokens and the status filter work. It serves from construction until :meth:`close`, or to the
-    end of a ``with`` block, in threads of its own. Any client in any language may call it;
-    signatures are not checked.
+    Requests that the reference forbids get its 400, unknown jobs its 404; pages, tokens and the
+    status filter work. It serves from construction until :meth:`close` or the end of a ``with``
+    block, in threads of its own. Any client in any language may call it; signatures are not
+    checked.
 
     Args:
         jobs: The executions of each job, by job id, in the order in which they are listed.
@@ -206,6 +206,9 @@ class LocalEndpoint:
 
         Args:
             **options: Further options of ``IoTJobsClient``, such as ``config``.
+
+        Returns:
+            The client.
 
         Raises:
             InvalidArgumentError: An option is wrong.

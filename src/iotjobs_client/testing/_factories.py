@@ -145,6 +145,9 @@ def make_response(
         executions: What the page holds.
         next_token: The service's token for the page after it; ``None`` on the last page.
 
+    Returns:
+        The response.
+
     >>> from unittest.mock import Mock
     >>> from iotjobs_client import IoTJobsClient
     >>> boto3_client = Mock()

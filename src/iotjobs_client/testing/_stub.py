@@ -37,14 +37,14 @@ def stubbed_client(
     """A client that gets ``pages``, over a real boto3 client under botocore's ``Stubber``.
 
     It expects one listing of the job, whose requests have the parameters that the other arguments
-    lead to. A request too many, or another one, raises an ``AssertionError`` where it is made;
-    leaving the ``with`` block raises one that was swallowed on the way, or one for the first page
-    that was not asked for. Where the block itself fails, that comes out, with a swallowed one
-    as its context.
+    lead to. A request too many, or one with other parameters, raises an ``AssertionError`` when
+    it is made. Leaving the ``with`` block raises one that was swallowed on the way, or one for the
+    first page that was not requested. If the block itself raises, that comes out, with a swallowed
+    one at the end of its context.
 
-    It is for one listing that is read to its end, or to an error. With ``prefetch``, a listing that
-    is left earlier asks for a page more at a moment that nobody knows; and a resumption in the
-    middle of a page asks for that page again. :class:`LocalEndpoint` is for these.
+    It is for one listing that is read to its end, or to an error. Use a :class:`LocalEndpoint` for
+    a listing with ``prefetch`` that is left early, since it requests one page more at some moment,
+    and to resume in the middle of a page, which requests that page again.
 
     Args:
         job_id: The job that is listed.
@@ -56,6 +56,9 @@ def stubbed_client(
             its own in the order of an execution's life, so a page holds executions of one
             status, and one without any is an empty page.
         page_size: The page size that is asked for, 1 to 250; no page may hold more.
+
+    Returns:
+        A context manager that gives the client.
 
     Raises:
         InvalidArgumentError: An argument is wrong, or no listing could get these pages.
