@@ -121,10 +121,11 @@ def licenses(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, with every rule of ruff but those that pyproject.toml argues against."""
+    """Style, with every rule of ruff but those that pyproject.toml argues against; docstrings."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("interrogate", "src")
 
 
 @nox.session

@@ -13,53 +13,54 @@ from contenders import CLI, FLOOR, OUR_CLI, OURS, PREFETCH, RAW
 from matplotlib.figure import Figure
 
 OURS_COLOUR, OTHERS_COLOUR, FLOOR_COLOUR = "#0072B2", "#999999", "#E69F00"  # told apart by all
+GREY = "#808080"  # can be read on white and on black
 
 PAGE = """# Benchmarks
 
-How much a listing costs, next to other ways to make it. `python -m nox -s benchmark` measured
-this in {minutes:.1f} minutes and wrote this page. All list the same job of {size:,} executions in
-pages of 250 (a quarter of it where requests take time), in turn, from a service on loopback in
-another process. Machines differ and are noisy: trust the ratios, each the median of those within a
-round, with the smallest and the largest.
+This page compares the cost of a listing with the alternatives. `python -m nox -s benchmark`
+measured it in {minutes:.1f} minutes and wrote the page. All list the same job of {size:,}
+executions in pages of 250 (a quarter of it if requests take time), in turn, from a service on
+loopback in another process. Machines differ and are noisy, so trust the ratios: each is the
+median of those within a round, with the smallest and the largest.
 
-Measured on {machine}; the local zone is UTC except where it says otherwise.
+Measured on {machine}; the local zone is UTC unless it says otherwise.
 
 ## CPU
 
-| | CPU an execution | times less than boto3's paginator | times the floor | first one after |
+| | CPU per execution | times less than boto3's paginator | times the floor | first one after |
 | --- | --- | --- | --- | --- |
 {cpu}
 
 ```{{image}} benchmarks.svg
-:alt: CPU time an execution, and time a page as listings get longer
+:alt: CPU time per execution, and time per page as listings get longer
 :width: 100%
 ```
 
-The floor is `http.client` with `json.loads`: no signature, no retries, no objects. Where the local
-zone has daylight saving, boto3 pays more for each time that it converts, since it asks whether
-daylight saving applied then.
+The floor is `http.client` with `json.loads`: no signature, no retries, no objects. If the local
+zone has daylight saving, boto3 pays more for each time that it converts, because it looks up
+whether daylight saving applied then.
 
-## Where the time of a page goes
+## Where the time goes
 
-| | CPU of a page of 250, in ms |
+| | CPU per page of 250, in ms |
 | --- | --- |
 {profile}
 
 The largest part is botocore's own work for a request: it resolves the endpoint, builds and signs
-the request, sends it through urllib3 and walks its handlers. That costs the same for a page of one
-execution, and without botocore's private parts it cannot be had cheaper. The JSON is parsed by
-CPython's own parser; the objects with their times cost about as much as that.
+the request, sends it through urllib3 and calls its event handlers. That costs the same for a page
+of one execution, and cannot be reduced without botocore's private parts. CPython's own parser
+reads the JSON; the objects with their times cost about as much as that.
 
 ## Elapsed time
 
-With boto3's paginator as 1; below 1 is faster.
+Relative to boto3's paginator; below 1 is faster.
 
-| | no latency | 20 ms a request | 100 ms a request |
+| | no latency | 20 ms per request | 100 ms per request |
 | --- | --- | --- | --- |
 {wall}
 
-With `prefetch=True` and a consumer that works 20 ms on each page, as long as the service takes, a
-listing takes **{slow_consumer}** of the time without.
+If the consumer works 20 ms on each page, as long as the service takes, a listing with
+`prefetch=True` takes **{slow_consumer}** of the time without.
 
 ## Start
 
@@ -67,13 +68,13 @@ listing takes **{slow_consumer}** of the time without.
 | --- | --- |
 {start}
 
-What boto3 loads and this operation does not need is `s3transfer` and boto3's resources. Who counts
-milliseconds of a cold start can lend `IoTJobsClient` a client of botocore's own session, the last
-row, and never import boto3.
+boto3 also loads `s3transfer` and its resources, which this operation does not need. If the
+milliseconds of a cold start matter, pass `IoTJobsClient` a client of botocore's own session, as in
+the last row, and never import boto3.
 
 ## Memory
 
-| | most that the process held |
+| | peak memory of the process |
 | --- | --- |
 {peak}
 
@@ -84,24 +85,23 @@ A list of 100,000 executions takes {kept_ours:.0f} MiB; boto3's dictionaries of 
 
 A job of {large:,} executions, from the start of the process to its end:
 
-| | first row after | all after | most that the process held |
+| | first row after | all rows after | peak memory |
 | --- | --- | --- | --- |
 {commands}
 
-Of the AWS CLI's, `iotjobs list` takes {first_share} of the time to the first row,
-{wall_share} of the time to the last, and {peak_share} of the memory.
-The AWS CLI keeps all that it lists, so the larger the job the more it takes; ours takes as much for
-any. What it holds is mostly boto3 with its model of the service.
+`iotjobs list` takes {first_share} of the AWS CLI's time to the first row, {wall_share} of its
+time to the last, and {peak_share} of its memory. The AWS CLI keeps everything that it lists, so
+it takes more memory for larger jobs; `iotjobs list` takes the same for any, most of it for boto3
+and its model of the service.
 
 ## Growth
 
-| Pages | Time a page | Memory grew by at most |
+| Pages | Time per page | Memory grew by at most |
 | --- | --- | --- |
 {growth}
 
-On logarithmic scales this is a line with the slope {slope:.3f}, from ten pages on: time grows with
-the number of pages, and no faster. 4,000 pages are 1,000,000 executions.
-"""
+On logarithmic scales, the slope is {slope:.3f} from ten pages on; 1 would be time in proportion
+to the number of pages. 4,000 pages are 1,000,000 executions."""
 
 
 def median_and_spread(values: Sequence[float], digits: int = 1) -> str:
@@ -222,10 +222,13 @@ def write_report(results: Mapping[str, Any], folder: Path) -> None:
 
 
 def draw(cost: Mapping[str, float], growth: Mapping[int, float], file: Path) -> None:
-    """The costs as bars, and the growth as a line."""
-    mpl.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "iotjobs-client", "font.size": 10})
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    bars, line = figure.subplots(1, 2, gridspec_kw={"width_ratios": [3, 2]})
+    """The costs as bars, and below them the growth as a line; for light and dark pages."""
+    plain = {"text.color": GREY, "axes.edgecolor": GREY, "axes.labelcolor": GREY}
+    plain |= {"xtick.color": GREY, "ytick.color": GREY}
+    mpl.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "iotjobs-client", "font.size": 12})
+    mpl.rcParams.update(plain)
+    figure = Figure(figsize=(8, 7.5), layout="constrained")
+    bars, line = figure.subplots(2, 1, gridspec_kw={"height_ratios": [3, 2]})
     names = sorted(cost, key=lambda name: cost[name])
     colours = [
         OURS_COLOUR
@@ -239,14 +242,15 @@ def draw(cost: Mapping[str, float], growth: Mapping[int, float], file: Path) -> 
     bars.bar_label(drawn, fmt="%.1f", padding=3)
     bars.invert_yaxis()
     bars.margins(x=0.12)
-    bars.set_title("CPU time an execution")
+    bars.set_title("CPU time per execution")
     bars.set_xlabel("µs (less is better)")
     line.plot(list(growth), [each * 1000 for each in growth.values()], "o-", color=OURS_COLOUR)
     line.set_xscale("log")
     line.set_ylim(bottom=0)
-    line.set_title("Elapsed time a page")
+    line.set_title("Elapsed time per page")
     line.set_xlabel("pages")
-    line.set_ylabel("ms a page")
+    line.set_ylabel("ms per page")
     for axes in (bars, line):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, metadata={"Date": None})
+        axes.set_facecolor("none")
+    figure.savefig(file, metadata={"Date": None}, transparent=True)
