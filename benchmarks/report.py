@@ -101,7 +101,8 @@ and its model of the service.
 {growth}
 
 On logarithmic scales, the slope is {slope:.3f} from ten pages on; 1 would be time in proportion
-to the number of pages. 4,000 pages are 1,000,000 executions."""
+to the number of pages. 4,000 pages are 1,000,000 executions.
+"""
 
 
 def median_and_spread(values: Sequence[float], digits: int = 1) -> str:

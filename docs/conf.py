@@ -36,6 +36,6 @@ napoleon_numpy_docstring = False
 
 # The documentation of others, which would have to be fetched while building.
 nitpick_ignore_regex = [
-    ("py:class", r"(collections|datetime|boto3|botocore)\..*"),
+    ("py:class", r"(collections|contextlib|datetime|boto3|botocore)\..*"),
     ("py:class", "BaseClient|Config|Session"),  # imported for type checkers only
 ]
