@@ -351,13 +351,15 @@ class TestTurns:
         """In either form, and gets all of it."""
         watched_threads(monkeypatch)  # which coverage watches as well
         fleet = FleetClient(FLEET)
-        client = IoTJobsClient(fleet, requests_per_second=20)
+        client = IoTJobsClient(fleet, requests_per_second=0.01)
 
         async def main() -> None:
             executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
             found = await take(executions, PAGE_SIZE)
             for _ in range(3):
                 await cancelled_in_request(executions)
+            client._interval = 0.01
+            client._next_request_at = 0.0  # as if all that time had passed
             if form == "anext":
                 found += [e async for e in executions]
             else:
@@ -370,13 +372,17 @@ class TestTurns:
     def test_it_is_made_for_those_who_still_wait(self) -> None:
         """One of two tasks that share an iterator may give up."""
         fleet = FleetClient(FLEET)
-        client = IoTJobsClient(fleet, requests_per_second=20)
+        client = IoTJobsClient(fleet, requests_per_second=1)
 
         async def main() -> None:
             executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
             found = await take(executions, PAGE_SIZE)
+            client._interval = 0.01
             patient = asyncio.ensure_future(anext(executions))
-            await cancelled_in_request(executions)
+            hasty = asyncio.ensure_future(anext(executions))
+            await asyncio.sleep(0)
+            hasty.cancel()
+            await asyncio.wait([hasty])
             assert executions._ahead is not None
             request = executions._ahead[1]
             found.append(await patient)
