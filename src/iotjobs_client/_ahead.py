@@ -7,6 +7,7 @@ from _thread import start_new_thread
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
+from functools import partial
 from os import getpid
 from threading import Event, Lock
 from time import sleep
@@ -50,7 +51,7 @@ class CallAhead(Generic[_T]):
         self._under_way = Lock()
         self._under_way.acquire()
         # Not by a function of our own, whose frame an error's traceback would lead to.
-        start_new_thread(copy_context().run, (self._run, [call]))
+        start_new_thread(partial(copy_context().run, partial(self._run, [call])), ())
 
     def _run(self, calls: list[Callable[[], _T]]) -> None:
         _call.set(self)
