@@ -53,7 +53,7 @@ def profile(url: str, job_id: str) -> dict[str, float]:
             lambda: client.list_job_executions_for_job(**arguments)
         ),
         "a whole page": whole,
-        "request and answer by botocore and urllib3 (a page of one execution)": single,
+        "request and response by botocore and urllib3 (a page of one execution)": single,
         "JSON": parsed,
         "models, without their times": decoded - converted,
         "times": converted,

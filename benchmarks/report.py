@@ -18,8 +18,8 @@ GREY = "#808080"  # can be read on white and on black
 PAGE = """# Benchmarks
 
 This page compares the cost of a listing with the alternatives. `python -m nox -s benchmark`
-measured it in {minutes:.1f} minutes and wrote the page. All list the same job of {size:,}
-executions in pages of 250 (a quarter of it if requests take time), in turn, from a service on
+measured it in {minutes:.1f} minutes and wrote the page. Each contender lists the same job
+of {size:,} executions in pages of 250 (a quarter of it if requests take time), in turn, from a service on
 loopback in another process. Machines differ and are noisy, so trust the ratios: each is the
 median of those within a round, with the smallest and the largest.
 
@@ -27,7 +27,7 @@ Measured on {machine}; the local zone is UTC unless it says otherwise.
 
 ## CPU
 
-| | CPU per execution | times less than boto3's paginator | times the floor | first one after |
+| | CPU per execution | times less than boto3's paginator | times the floor | first execution |
 | --- | --- | --- | --- | --- |
 {cpu}
 

@@ -18,8 +18,9 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_use_index = False
+html_domain_indices = False
 pygments_dark_style = "github-dark"
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> |\.\.\.(?: |$)|\$ "
 copybutton_prompt_is_regexp = True
 html_title = f"{project} {release}"
 

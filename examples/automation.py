@@ -3,7 +3,7 @@
 ``python examples/automation.py firmware-42 report.csv`` appends a page at a time and keeps its
 place beside the report, so a scheduler may stop it at any moment and start it again. It exits
 with 0 when the report is whole, with 75, which asks for another run, when it is not, and with 1
-when another run would not help.
+when another run would not help. A file of that name that it did not begin is refused.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ DONE, FAILED, TRY_AGAIN = 0, 1, 75
 
 def carry_on(job_id: str, report: Path) -> int:
     """Append what is missing of the report."""
-    place = report.with_suffix(".place")
-    size, token = 0, None
-    if place.exists():
-        of_job, size, token = json.loads(place.read_text(encoding="utf-8"))
-        if of_job != job_id or not report.exists() or report.stat().st_size < size:
-            print(f"{place} does not belong to this report of {job_id}", file=sys.stderr)
-            return FAILED
-        if token is None:
-            return DONE
+    place = report.with_name(f"{report.name}.place")
+    if not place.exists():
+        report.touch(exist_ok=False)
+        write_whole(place, json.dumps([job_id, 0, None, False]))
+    of_job, size, token, is_whole = json.loads(place.read_text(encoding="utf-8"))
+    if of_job != job_id or not report.exists() or report.stat().st_size < size:
+        print(f"{place} does not belong to this report of {job_id}", file=sys.stderr)
+        return FAILED
+    if is_whole:
+        return DONE
     with IoTJobsClient() as client, report.open("a", newline="", encoding="utf-8") as file:
         file.truncate(size)  # a page that was half written when the last run ended
         rows = csv.writer(file)
@@ -39,8 +40,8 @@ def carry_on(job_id: str, report: Path) -> int:
             for page in listing.pages():
                 rows.writerows((e.thing_name, e.status, e.last_updated_at) for e in page.executions)
                 file.flush()
-                state = [job_id, file.tell(), page.resume_token]
-                write_whole(place, json.dumps(state))
+                token = page.resume_token
+                write_whole(place, json.dumps([job_id, file.tell(), token, token is None]))
         except IoTJobsError as error:
             print(error, file=sys.stderr)
             return TRY_AGAIN if error.is_retryable else FAILED
@@ -49,7 +50,7 @@ def carry_on(job_id: str, report: Path) -> int:
 
 def write_whole(path: Path, text: str) -> None:
     """So that an interrupted run leaves the old text or the new one."""
-    new = path.with_suffix(".new")
+    new = path.with_name(f"{path.name}.new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)
 
@@ -60,7 +61,11 @@ def main() -> int:
     parser.add_argument("job_id")
     parser.add_argument("report", type=Path)
     options = parser.parse_args()
-    return carry_on(options.job_id, options.report)
+    try:
+        return carry_on(options.job_id, options.report)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return FAILED
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """In a unit test: the application's function without AWS, page by page.
 
-Run it: ``python -m pytest examples/test_application.py``.
+Run it: ``python -m nox -s tests-3.11 -- examples/test_application.py``.
 """
 
 from __future__ import annotations

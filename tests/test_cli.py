@@ -59,10 +59,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    # Where a shell runs the tests in the background, it has this ignored.
+    # A shell that runs the tests in the background, or nohup, has some of these ignored.
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    others = {n: signal.signal(n, signal.SIG_DFL) for n in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGINT, previous)
+    for number, handler in {signal.SIGINT: previous, **others}.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

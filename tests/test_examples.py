@@ -73,8 +73,24 @@ def test_a_report_of_something_else_is_not_taken_for_its_own(
     report.unlink()
     assert run("automation.py", JOB_ID, report) == 1
     assert not report.exists()
+    report.write_text("of somebody else")
+    (tmp_path / "report.csv.place").unlink()
+    assert run("automation.py", JOB_ID, report) == 1
+    assert report.read_text() == "of somebody else"
+    assert run("automation.py", JOB_ID, tmp_path) == 1
     assert len(endpoint.requests) == 3
     assert capsys.readouterr().err.count("does not belong to this report") == 2
+
+
+@pytest.mark.parametrize("name", ["report.place", "report.new", "report"])
+def test_whatever_its_name_a_report_is_not_taken_for_its_place(
+    name: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """Nor is the report of another file that begins alike."""
+    local_endpoint({JOB_ID: FLEET})
+    for report in (tmp_path / name, tmp_path / "report.csv"):
+        assert run("automation.py", JOB_ID, report) == 0
+        assert len(report.read_text().splitlines()) == len(FLEET)
 
 
 def test_a_report_that_another_run_would_not_help_fails(

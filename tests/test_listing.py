@@ -366,7 +366,7 @@ class TestErrors:
         client = ScriptedClient(*script)
         iterator = iterate(listing(client))
         found: list[Any] = []
-        with pytest.raises(PaginationError, match="nextToken that it gave before") as caught:
+        with pytest.raises(PaginationError, match="nextToken that it had already") as caught:
             found.extend(getattr(unit, "executions", [unit]) for unit in iterator)
         assert list(itertools.chain(*found)) == fleet[:given]
         assert client.script == []

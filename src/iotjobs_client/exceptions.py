@@ -54,8 +54,8 @@ class IoTJobsError(Exception):
 
     Attributes:
         job_id: The job that was being listed, or ``None`` outside a listing.
-        resume_token: Where the listing stopped: hand it to
-            :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job` to go on from
+        resume_token: Where the listing stopped: pass it to
+            :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job` to continue from
             there, in this process or another. ``None`` outside a listing.
         is_retryable: Whether the same request may well succeed if it is sent again unchanged.
     """
@@ -107,17 +107,17 @@ class CredentialsError(ConfigurationError):
 
 
 class TransportError(IoTJobsError):
-    """No answer came: name resolution, a refused or lost connection, TLS, a proxy."""
+    """No response: name resolution, a refused or lost connection, TLS, a proxy."""
 
     is_retryable = True
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """No connection, or no answer, within the timeouts of the boto3 client."""
+    """No connection or no response within the timeouts of the boto3 client."""
 
 
 class MalformedResponseError(IoTJobsError):
-    """An answer came that cannot be understood. Nothing of its page was given.
+    """A response that cannot be understood. None of its page was yielded.
 
     The text names the request and, where one execution is at fault, its position in the page.
 
@@ -144,13 +144,13 @@ class MalformedResponseError(IoTJobsError):
 
 
 class PaginationError(MalformedResponseError):
-    """The service gave a ``nextToken`` that it gave before: the listing would never end."""
+    """The service returned a ``nextToken`` for the second time: the listing would never end."""
 
     is_retryable = False
 
 
 class ServiceError(IoTJobsError):
-    """The service answered with an error; the subclasses say which.
+    """The service responded with an error; the subclass says which.
 
     Attributes:
         code: The service's error code, such as ``"ThrottlingException"``; ``None`` without one.
@@ -198,7 +198,7 @@ class ServiceError(IoTJobsError):
 
 
 class InvalidRequestError(ServiceError):
-    """``InvalidRequestException`` (400): the service found the request not valid."""
+    """``InvalidRequestException`` (400): the service found the request invalid."""
 
 
 class ResourceNotFoundError(ServiceError):

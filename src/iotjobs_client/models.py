@@ -18,7 +18,7 @@ class JobExecutionStatus(str, Enum):
     """The status of a job execution: one of the eight that the service documents, or a newer one.
 
     A member is a :class:`str`: it equals, hashes, sorts and prints as the service's word.
-    A word that this library does not know is kept, not refused: ``JobExecutionStatus("PAUSED")``
+    A word that this library does not know is kept, not rejected: ``JobExecutionStatus("PAUSED")``
     is a status whose :attr:`is_known` is false. Iterating over the class gives the eight.
 
     >>> JobExecutionStatus.TIMED_OUT == "TIMED_OUT"
@@ -120,21 +120,21 @@ def to_utc(value: datetime | None) -> datetime | None:
 class JobExecutionSummary:
     """One execution of a job on one thing.
 
-    Source: ``JobExecutionSummaryForJob`` and the ``JobExecutionSummary`` within it. Of their
-    members the service promises none; :attr:`thing_arn` and :attr:`status` are always here, for
-    without them an answer is refused, and each of the others is ``None`` where the service left
-    it out. Immutable, hashable and picklable.
+    Source: ``JobExecutionSummaryForJob`` and the ``JobExecutionSummary`` within it. The service
+    guarantees none of their members. :attr:`thing_arn` and :attr:`status` are always present,
+    because a response without them is rejected. Each of the others is ``None`` if the service
+    left it out. Immutable, hashable and picklable.
 
     Attributes:
         thing_arn: The ARN of the thing (``thingArn``).
-        status: Where the execution stands (``status``). A :class:`str` is converted.
-        execution_number: Tells this execution of the job on this thing from others
-            (``executionNumber``).
-        queued_at: When it was queued (``queuedAt``); aware, in UTC. Here as in the other times
+        status: The status of the execution (``status``). A :class:`str` is converted.
+        execution_number: The number that distinguishes this execution from others of the job on
+            this thing (``executionNumber``).
+        queued_at: When it was queued (``queuedAt``); aware, in UTC. In this and the other times,
             a datetime of another zone is converted, and a naive one is taken as UTC.
         started_at: When the thing began (``startedAt``); absent while it is queued.
         last_updated_at: When it last changed (``lastUpdatedAt``).
-        retry_attempt: How many retries went before this execution (``retryAttempt``).
+        retry_attempt: How many retries preceded this execution (``retryAttempt``).
 
     Raises:
         InvalidArgumentError: A member is not of its type.
@@ -169,10 +169,10 @@ class JobExecutionPage:
             pages follow.
         next_token: The service's own token for the page after this one (``nextToken``), or
             ``None`` on the last page of a listing of one status.
-        resume_token: Where the listing goes on after this page, for
+        resume_token: Where the listing continues after this page, for
             :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job`; ``None`` when
             nothing follows.
-        request_id: The service's id of the request, where it sent one.
+        request_id: The service's id of the request, if it sent one.
     """
 
     executions: tuple[JobExecutionSummary, ...]

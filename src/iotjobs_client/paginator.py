@@ -316,7 +316,9 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
             self._state = following
             self._ahead = None
             if not state.is_whole:
-                raise PaginationError("the service gave a nextToken that it gave before")
+                raise PaginationError(
+                    "the service returned a nextToken that it had already returned"
+                )
             if self._paginator.prefetch:
                 with suppress(RuntimeError):  # of a process that cannot have another thread
                     self._request_after(following)

@@ -4,9 +4,10 @@ Pure functions over any iterable of executions, in one pass; they make no reques
 :func:`latest_per_thing` keeps one execution for each thing, :func:`summarize` all of them: an
 execution that comes again in a later state must not count twice.
 
-An execution is told from others by its thing and its ``execution_number``. A listing of several
-statuses gives it twice where it moved meanwhile, the later state last: that one counts, once. One
-without a number is told by its ``queued_at``; those of a thing that have neither count as one.
+Executions are distinguished by their thing and their ``execution_number``. A listing of several
+statuses may contain one twice if it moved meanwhile, the later state last; only that one counts.
+One without a number is identified by its ``queued_at``; those of a thing that have neither count
+as one.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class RolloutSummary:
 
     @property
     def things_waiting(self) -> int:
-        """Things that are not at an end, QUEUED, IN_PROGRESS or in a status we do not know."""
+        """Things that have not ended, being QUEUED, IN_PROGRESS or in an unknown status."""
         return sum(count for status, count in self.things.items() if not status.is_terminal)
 
 

@@ -37,7 +37,7 @@ JobId = Annotated[str, typer.Argument(help="The job.", show_default=False)]
 Region = Annotated[str | None, typer.Option(help="The AWS region.")]
 Profile = Annotated[str | None, typer.Option(help="The profile in the AWS configuration.")]
 EndpointUrl = Annotated[str | None, typer.Option(help="Send requests to this URL.")]
-Rate = Annotated[float | None, typer.Option(help="Send at most so many requests per second.")]
+Rate = Annotated[float | None, typer.Option(help="Send at most this many requests per second.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print tracebacks.")]
 
 
@@ -80,7 +80,7 @@ def list_executions(
     output: Annotated[
         Path | None, typer.Option(help="Write to this file, whole or not at all.")
     ] = None,
-    max_items: Annotated[int | None, typer.Option(help="Stop after so many.")] = None,
+    max_items: Annotated[int | None, typer.Option(help="Stop after this many executions.")] = None,
     page_size: Annotated[int, typer.Option(help="How many to request at a time.")] = _PAGE_SIZE,
     resume_token: Annotated[
         str | None, typer.Option(help="Resume another run; with --output, append.")
@@ -94,7 +94,7 @@ def list_executions(
     requests_per_second: Rate = None,
     debug: Debug = False,
 ) -> None:
-    """List the executions of a job, a row each."""
+    """List the executions of a job, one row each."""
     if output_format is None:
         is_for_people = output is None and sys.stdout.isatty()
         output_format = Format.table if is_for_people else Format.ndjson
@@ -175,9 +175,9 @@ def summary(
 def wait(
     job_id: JobId,
     *,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between looks.")] = 10.0,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between checks.")] = 10.0,
     timeout: Annotated[
-        float | None, typer.Option(min=0, help="Give up after so many seconds.")
+        float | None, typer.Option(min=0, help="Give up after this many seconds.")
     ] = None,
     region: Region = None,
     profile: Profile = None,

@@ -68,10 +68,16 @@ def to_parser() -> ArgumentParser:
         action="append",
         default=[],
         metavar="ID=SIZE",
-        help="a job and how many things it has, once or more (default: firmware-42=1000)",
+        help="a job and how many things it has; may be repeated (default: firmware-42=1000)",
     )
-    add("--seed", type=int, default=0, help="another number, other executions (default: 0)")
-    add("--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer")
+    add("--seed", type=int, default=0, help="a different seed makes a different fleet (default: 0)")
+    add(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="seconds to wait before each response",
+    )
     add(
         "--requests-per-second",
         type=float,
@@ -84,7 +90,7 @@ def to_parser() -> ArgumentParser:
         action="append",
         default=[],
         metavar="NUMBER=FAULT",
-        help="what goes wrong with a request, counted from 1, once or more",
+        help="what goes wrong with a request, counted from 1; may be repeated",
     )
     return parser
 

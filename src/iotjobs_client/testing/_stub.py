@@ -49,7 +49,7 @@ def stubbed_client(
     Args:
         job_id: The job that is listed.
         pages: What answers the requests, in their order. An error answers the request for the
-            page after it, which a caller who goes on makes again. It is one of this library's,
+            page after it, which a caller that continues makes again. It is one of this library's,
             as a class or as an instance with the details that the service is to send. There is
             no retry by botocore in between.
         status: The status or the statuses that are asked for. With several, each is a listing of
