@@ -19,9 +19,9 @@ PAGE = """# Benchmarks
 
 This page compares the cost of a listing with the alternatives. `python -m nox -s benchmark`
 measured it in {minutes:.1f} minutes and wrote the page. Each contender lists the same job
-of {size:,} executions in pages of 250 (a quarter of it if requests take time), in turn, from a service on
-loopback in another process. Machines differ and are noisy, so trust the ratios: each is the
-median of those within a round, with the smallest and the largest.
+of {size:,} executions in pages of 250 (a quarter of it if requests take time), in turn, from a
+service on loopback in another process. Machines differ and are noisy, so trust the ratios: each is
+the median of those within a round, with the smallest and the largest.
 
 Measured on {machine}; the local zone is UTC unless it says otherwise.
 

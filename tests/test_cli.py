@@ -16,8 +16,9 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -41,7 +42,7 @@ from iotjobs_client.cli import _plot, _terminal, _wait, main
 from iotjobs_client.cli._app import _quoted, app
 from iotjobs_client.cli._formats import FIELDS, Format, rows_as
 from iotjobs_client.cli._listing import RowsOut
-from iotjobs_client.cli._output import OutputFile
+from iotjobs_client.cli._output import OutputFile, StandardOutput
 from iotjobs_client.rollout import summarize
 from iotjobs_client.testing import Fault, LocalEndpoint, make_execution, make_fleet
 
@@ -541,7 +542,10 @@ class TestInterrupts:
         """As a shell arranges it."""
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            with _terminal.Signals().handled():
+            signals = _terminal.Signals()
+            with signals.handled():
+                interrupt()
+                signals.let_go()
                 interrupt()
         finally:
             signal.signal(signal.SIGINT, previous)
@@ -553,11 +557,13 @@ class TestInterrupts:
 
         class Output:
             is_empty = True
+            is_out_at_once = True
             may_block = True
             pages = 0
             text = ""
             stopped: str | None = None
             is_finished = False
+            finished_at: str | None = None
 
             def write(self, text: str) -> None:
                 self.pages += 1
@@ -567,7 +573,7 @@ class TestInterrupts:
                 self.text += text[20:]
 
             def finish(self, resume_token: str | None) -> None:
-                assert resume_token == rows.resume_token
+                self.finished_at = resume_token
                 self.is_finished = True
 
             def stop(self, resume_token: str | None) -> None:
@@ -590,6 +596,7 @@ class TestInterrupts:
                 rows.write()
             assert names(output.text) == things(fleet[:10])
             assert output.is_finished
+            assert output.finished_at == rows.resume_token
 
     @pytest.mark.parametrize(
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
@@ -633,6 +640,60 @@ class TestInterrupts:
             assert found.code == 143
             resume(found)
         assert names(Path("rows").read_text()) == things(FLEET)
+
+    def test_a_signal_after_a_fault_loses_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Though it is the first, and comes while the rows are being kept."""
+        stop = OutputFile.stop
+
+        def be_stopped(output: OutputFile, resume_token: str | None) -> None:
+            signal.raise_signal(signal.SIGTERM)
+            stop(output, resume_token)
+
+        Path("rows").write_text("of yesterday\n")
+        with LocalEndpoint({JOB_ID: FLEET}, faults={3: "garbage"}) as endpoint:
+            with monkeypatch.context() as patch:
+                patch.setattr(OutputFile, "stop", be_stopped)
+                found = run("list", JOB_ID, "--output=rows", *PAGE, at=endpoint)
+            assert found.code == 143
+            resume(found)
+        assert names(Path("rows").read_text()) == things(FLEET)
+        assert [path.name for path in Path().iterdir()] == ["rows"]
+
+    def test_in_a_file_a_second_signal_repeats_no_page(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It does not block, so nothing need be forced: a page is in it once."""
+        write = StandardOutput.write
+
+        def write_and_be_hurried(output: StandardOutput, text: str) -> None:
+            write(output, text)
+            interrupt()
+            interrupt()
+
+        path = tmp_path / "rows.ndjson"
+        with LocalEndpoint({JOB_ID: FLEET}) as endpoint, path.open("w") as stream:
+            with monkeypatch.context() as patch:
+                patch.setattr(sys, "stdout", stream)
+                err = io.StringIO()
+                patch.setattr(sys, "stderr", err)
+                patch.setattr(StandardOutput, "write", write_and_be_hurried)
+                assert run_main("list", JOB_ID, *PAGE, f"--endpoint-url={endpoint.url}") == 130
+            rest = Outcome("list", *shlex.split(err.getvalue().partition(" list ")[2]))
+        assert names(path.read_text()) + names(rest.out) == things(FLEET)
+
+    def test_what_is_told_can_be_interrupted(self) -> None:
+        """Nobody may read it: by then nothing is to be kept, and a signal ends the process."""
+        with LocalEndpoint({JOB_ID: make_fleet(3000)}) as endpoint:
+            reader, writer = os.pipe()
+            options: dict[str, Any] = {"stdout": writer, "stderr": writer}
+            process = start("list", JOB_ID, f"--endpoint-url={endpoint.url}", **options)
+            os.close(writer)
+            deadline = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.2)
+                process.send_signal(signal.SIGTERM)
+            os.close(reader)
+            assert process.wait(1) in (143, -signal.SIGTERM)
 
     @pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell")
     @pytest.mark.parametrize("word", ["rows", "it's $HOME", "a\tb\n", "p\udcffmp", "é漢", "'\x1b"])
@@ -1232,6 +1293,14 @@ class TestSummary:
         assert {line.get_marker() for line in axes.lines} == {"o"}
         left, right = axes.get_xlim()
         assert 0 < right - left < 0.01  # days
+
+    def test_times_that_cannot_be_drawn_are_told_in_a_line(self) -> None:
+        """As what is wrong with the picture, which is not there then."""
+        last = datetime.max.replace(tzinfo=timezone.utc)
+        fleet = [make_execution("a", "QUEUED", queued_at=last, last_updated_at=last)]
+        with pytest.raises(OSError, match="cannot draw times"):
+            _plot._draw(Path("x.svg"), JOB_ID, summarize(fleet))
+        assert list(Path().iterdir()) == []
 
     @pytest.mark.parametrize("fleet", [[], [make_execution("a", queued_at=None)]])
     def test_without_times_a_plot_says_so(self, fleet: list[JobExecutionSummary]) -> None:

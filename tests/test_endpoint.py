@@ -68,6 +68,9 @@ class TestMakeExecution:
         assert execution.started_at == execution.queued_at + minute
         assert execution.last_updated_at == execution.started_at + minute
         assert make_execution(queued_at=None).queued_at is None
+        last = datetime.max.replace(tzinfo=timezone.utc)
+        made = make_execution(queued_at=last, started_at=last, last_updated_at=last)
+        assert made.started_at == last
 
     def test_any_member_can_be_given(self) -> None:
         """Also None, for what the service leaves out."""

@@ -103,6 +103,14 @@ def test_a_test_that_fails_or_is_skipped_is_told_once(pytester: pytest.Pytester)
             stubbed_client("firmware-42", [[]])
             pytest.skip("later")
 
+        @pytest.fixture
+        def broken(stubbed_client):
+            stubbed_client("firmware-42", [[]])
+            raise ZeroDivisionError
+
+        def test_that_is_not_set_up(broken):
+            pass
+
         def test_that_fails(stubbed_client):
             client = stubbed_client("firmware-42", [])
             try:
@@ -114,7 +122,7 @@ def test_a_test_that_fails_or_is_skipped_is_told_once(pytester: pytest.Pytester)
         """
     )
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-W", "error")
-    result.assert_outcomes(skipped=1, failed=1)
+    result.assert_outcomes(skipped=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*one too many*", "*assert 1 == 2*"])
 
 

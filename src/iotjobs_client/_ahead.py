@@ -97,7 +97,6 @@ class CallAhead(Generic[_T]):
             with suppress(RuntimeError):  # of a loop that was closed meanwhile
                 call_soon(event.set)
 
-        self._is_unwanted.clear()
         # In this order: a call that ends in between wakes twice, which does no harm.
         self._wakers.append(wake)
         if self.is_over:

@@ -32,7 +32,7 @@ class RowsOut:
     """Writes the rows of a listing, and knows at every moment how far they are out.
 
     Attributes:
-        count: How many rows are out.
+        count: How many rows are out, or kept for who resumes.
         resume_token: Where the listing resumes behind them; ``None`` at its end.
         is_complete: Whether all rows are out, or as many as were to be.
     """
@@ -51,9 +51,10 @@ class RowsOut:
         self._header = header
         self._rows = rows
         self._signals = signals
-        self.count = 0
-        self.resume_token = listing.resume_token
+        self._written: tuple[int, str | None] = 0, listing.resume_token
+        self.count, self.resume_token = self._written
         self.is_complete = False
+        self._has_progress = False
 
     def write(self) -> None:
         """Write them all.
@@ -64,45 +65,44 @@ class RowsOut:
         """
         line = self._line
         pages = self._listing.pages()
-        has_progress = False
         try:
             while not self.is_complete:
                 page = next(pages, None)
                 line.clear()
                 with self._signals.held(can_be_forced=self._output.may_block):
-                    if page is None:  # what was left of the listing is gone
-                        self.resume_token = None
-                    else:
-                        self._write_page(page)
-                        has_progress = True
-                    is_enough = self.count == self._listing.max_items
-                    if is_enough or self.resume_token is None:
-                        self.is_complete = True
-                        self._output.finish(self.resume_token)
-                line.draw(progress(self.count, line.seconds), now=self.is_complete)
+                    self._write_page(page)
+                line.draw(progress(self._written[0], line.seconds), now=self.is_complete)
         except BaseException as error:
-            line.clear()
-            if not self.is_complete:
-                self._stop(self.resume_token if has_progress else None)
-            elif isinstance(error, Stopped):
+            if self.is_complete and isinstance(error, Stopped):
                 return  # it came too late
-            else:
-                self.resume_token = None  # the rows before it are not where they should be
+            with self._signals.held():
+                line.clear()
+                if self.is_complete:
+                    self.resume_token = None  # the rows before it are not where they should be
+                else:
+                    self._stop()
             raise
         line.end()
 
-    def _stop(self, resume_token: str | None) -> None:
-        try:
-            self._output.stop(resume_token)
-        except OSError:  # nothing was kept
-            self.resume_token, self.count = self._listing.resume_token, 0
-            raise
+    def _write_page(self, page: JobExecutionPage | None) -> None:
+        if page is None:  # what was left of the listing is gone
+            self._written = self._written[0], None
+        else:
+            text = self._rows(page.executions)
+            if self._output.is_empty:
+                text = self._header + text
+            self._output.write(text)
+            self._output.is_empty = False
+            self._written = self._written[0] + len(page.executions), page.resume_token
+            self._has_progress = True
+        count, resume_token = self._written
+        if resume_token is None or count == self._listing.max_items:
+            self.is_complete = True
+            self._output.finish(resume_token)
+        if self.is_complete or self._output.is_out_at_once:
+            self.count, self.resume_token = self._written
 
-    def _write_page(self, page: JobExecutionPage) -> None:
-        text = self._rows(page.executions)
-        if self._output.is_empty:
-            text = self._header + text
-        self._output.write(text)
-        self._output.is_empty = False
-        self.count += len(page.executions)
-        self.resume_token = page.resume_token
+    def _stop(self) -> None:
+        count, resume_token = self._written
+        self._output.stop(resume_token if self._has_progress else None)
+        self.count, self.resume_token = count, resume_token

@@ -24,19 +24,23 @@ class StandardOutput:
 
     Attributes:
         is_empty: Whether nothing was written yet, in this run or in those before.
+        is_out_at_once: Whether what is written need not be kept: always.
         may_block: Whether a write can wait for somebody who reads.
     """
 
-    may_block = True
+    is_out_at_once = True
 
     def __init__(self, resume_token: str | None) -> None:
         self.is_empty = resume_token is None
 
+    @property
+    def may_block(self) -> bool:
+        return _size_of_file(_raw_stdout()) is None
+
     def write(self, text: str) -> None:
         """Write at once, for the reader need not wait for more; a file gets all or nothing."""
         data = memoryview(text.encode(sys.stdout.encoding, errors="backslashreplace"))
-        # Without the buffer, which would keep what a full disk did not take, and write it later.
-        out: Any = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+        out = _raw_stdout()
         size = _size_of_file(out)
         try:
             while data:
@@ -56,6 +60,11 @@ class StandardOutput:
 
     def stop(self, resume_token: str | None) -> None:
         """See above."""
+
+
+def _raw_stdout() -> Any:
+    # Without the buffer, which would keep what a full disk did not take, and write it later.
+    return getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
 
 
 def _size_of_file(out: Any) -> int | None:
@@ -80,13 +89,15 @@ class OutputFile:
 
     Attributes:
         is_empty: Whether there are no rows yet, not even of the runs before.
-        may_block: As for standard output: never.
+        is_out_at_once: As for standard output: never.
+        may_block: Likewise.
 
     Raises:
         InvalidArgumentError: There are no rows that ``resume_token`` could follow.
         OSError: There can be no such file.
     """
 
+    is_out_at_once = False
     may_block = False
 
     def __init__(self, path: Path, resume_token: str | None) -> None:

@@ -55,7 +55,10 @@ def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
         mpl.rcParams.update({"svg.hashsalt": "iotjobs-client", "font.size": 10})
         kind = path.suffix[1:].lower()
         metadata = {"Date": None} if kind == "svg" else None
-        _figure(job_id, summary).savefig(picture, format=kind, dpi=150, metadata=metadata)
+        try:
+            _figure(job_id, summary).savefig(picture, format=kind, dpi=150, metadata=metadata)
+        except (OverflowError, ValueError) as error:
+            raise OSError(f"cannot draw times at the end of all years: {error}") from error
     output = OutputFile(path, None)
     try:
         output.write_bytes(picture.getvalue())

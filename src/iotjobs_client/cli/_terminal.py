@@ -70,6 +70,12 @@ class Signals:
             for number in _ENDS:
                 signal.signal(number, previous[number])
 
+    def let_go(self) -> None:
+        """Let them end the process at once from now on, for nothing is left to be kept."""
+        for number in _ENDS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+
     @contextmanager
     def held(self, *, can_be_forced: bool = False) -> Generator[None]:
         """Let them wait until the end, so that they find a page written or not begun.
@@ -185,21 +191,27 @@ def faults_told(
             raise typer.Exit(0) from None
         except typer.Exit:
             raise
-        except InvalidArgumentError as error:
-            _fail(str(error), USAGE, debug=debug)
-        except Stopped as error:
-            _fail("interrupted", SIGNALLED + error.number, resume_command(), debug=debug)
+        except (Exception, Stopped) as error:  # noqa: BLE001  (each is told)
+            signals.let_go()  # to tell it may take until somebody reads
+            _tell(error, resume_command, debug=debug)
+
+
+def _tell(
+    error: Exception | Stopped, resume_command: Callable[[], str | None], *, debug: bool
+) -> NoReturn:
+    text, code, may_resume = str(error), FAILED, True
+    if isinstance(error, Stopped):
+        text, code = "interrupted", SIGNALLED + error.number
+    elif isinstance(error, InvalidArgumentError):
+        code, may_resume = USAGE, False
+    elif isinstance(error, IoTJobsError):
         # Neither of these is mended by resuming.
-        except (ResourceNotFoundError, ConfigurationError) as error:
-            _fail(str(error), FAILED, debug=debug)
-        except IoTJobsError as error:
-            _fail(str(error), FAILED, resume_command(), debug=debug)
-        except OSError as error:
-            to_nowhere(sys.stdout)
-            _fail(str(error), FAILED, resume_command(), debug=debug)
-        except Exception as error:  # noqa: BLE001  (a traceback is for those who ask for one)
-            text = f"unexpected {type(error).__name__}: {error}; see --debug"
-            _fail(text, FAILED, resume_command(), debug=debug)
+        may_resume = not isinstance(error, (ResourceNotFoundError, ConfigurationError))
+    elif isinstance(error, OSError):
+        to_nowhere(sys.stdout)
+    else:  # a traceback is for those who ask for one
+        text = f"unexpected {type(error).__name__}: {error}; see --debug"
+    _fail(text, code, resume_command() if may_resume else None, debug=debug)
 
 
 def _fail(text: str, code: int, resume_command: str | None = None, *, debug: bool) -> NoReturn:

@@ -67,15 +67,18 @@ def make_execution(
     started = 0 if status == JobExecutionStatus.QUEUED else 1
     ended = 0 if status == JobExecutionStatus.IN_PROGRESS else started
     minute = timedelta(minutes=1)
-    queued_at = to_utc(fields.get("queued_at", _START)) or _START
-    made_up: ExecutionFields = {
+    members: ExecutionFields = {
+        "thing_arn": _ARN + thing_name,
         "execution_number": 1,
-        "queued_at": queued_at,
-        "started_at": queued_at + minute if started else None,
-        "last_updated_at": queued_at + minute * (started + ended),
+        "queued_at": _START,
         "retry_attempt": 0,
+        **fields,
     }
-    members: ExecutionFields = {"thing_arn": _ARN + thing_name, **made_up, **fields}
+    queued_at = to_utc(members["queued_at"]) or _START
+    if "started_at" not in fields:
+        members["started_at"] = queued_at + minute if started else None
+    if "last_updated_at" not in fields:
+        members["last_updated_at"] = queued_at + minute * (started + ended)
     return JobExecutionSummary(status=to_status(status), **members)
 
 

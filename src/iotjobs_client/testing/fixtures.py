@@ -64,7 +64,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     come to.
     """
     clients = item.stash.get(_CLIENTS, None)
-    if clients is not None and call.when == "call" and call.excinfo is not None:
+    if clients is not None and call.when != "teardown" and call.excinfo is not None:
         clients.__exit__(call.excinfo.type, call.excinfo.value, call.excinfo.tb)
 
 
