@@ -25,6 +25,7 @@ FAILED, USAGE, SIGNALLED = 1, 2, 128
 # What ends a process in an orderly way, where the system has it.
 _ENDS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
 _REDRAW_EVERY = 0.1  # seconds
+_PATIENCE = 1.0  # seconds
 
 
 class Stopped(KeyboardInterrupt):
@@ -45,10 +46,15 @@ class Signals:
         self._noted: int | None = None
         self._is_held = False
         self._can_be_forced = False
+        self._tells_since: float | None = None
 
     def _handle(self, number: int, _: object) -> None:
         is_first = self._noted is None
         self._noted = self._noted or number
+        if self._tells_since is not None:
+            if monotonic() - self._tells_since > _PATIENCE:
+                os._exit(SIGNALLED + self._noted)
+            return
         if self._is_held:
             if is_first or not self._can_be_forced:
                 return
@@ -70,11 +76,9 @@ class Signals:
             for number in _ENDS:
                 signal.signal(number, previous[number])
 
-    def let_go(self) -> None:
-        """Let them end the process at once from now on, for nothing is left to be kept."""
-        for number in _ENDS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
+    def only_tell(self) -> None:
+        """Nothing is left but to tell of it, for which a burst waits, but nobody for ever."""
+        self._tells_since = monotonic()
 
     @contextmanager
     def held(self, *, can_be_forced: bool = False) -> Generator[None]:
@@ -192,7 +196,7 @@ def faults_told(
         except typer.Exit:
             raise
         except (Exception, Stopped) as error:  # noqa: BLE001  (each is told)
-            signals.let_go()  # to tell it may take until somebody reads
+            signals.only_tell()
             _tell(error, resume_command, debug=debug)
 
 
