@@ -25,7 +25,6 @@ class StandardOutput:
     Attributes:
         is_empty: Whether nothing was written yet, in this run or in those before.
         is_out_at_once: Whether what is written need not be kept: always.
-        may_block: Whether a write can wait for somebody who reads.
     """
 
     is_out_at_once = True
@@ -35,6 +34,7 @@ class StandardOutput:
 
     @property
     def may_block(self) -> bool:
+        """Whether a write can wait for somebody who reads."""
         return _size_of_file(_raw_stdout()) is None
 
     def write(self, text: str) -> None:
