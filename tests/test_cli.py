@@ -706,7 +706,8 @@ class TestInterrupts:
                 time.sleep(0.2)
                 process.send_signal(signal.SIGTERM)
             os.close(reader)
-            assert process.wait(1) == 143
+            # The last signal may come when the interpreter is on its way out.
+            assert process.wait(1) in (143, -signal.SIGTERM)
 
     @pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell")
     @pytest.mark.parametrize("word", ["rows", "it's $HOME", "a\tb\n", "p\udcffmp", "é漢", "'\x1b"])
