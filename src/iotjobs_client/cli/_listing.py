@@ -54,7 +54,6 @@ class RowsOut:
         self._written: tuple[int, str | None] = 0, listing.resume_token
         self.count, self.resume_token = self._written
         self.is_complete = False
-        self._has_progress = False
 
     def write(self) -> None:
         """Write them all.
@@ -94,7 +93,6 @@ class RowsOut:
             self._output.write(text)
             self._output.is_empty = False
             self._written = self._written[0] + len(page.executions), page.resume_token
-            self._has_progress = True
         count, resume_token = self._written
         if resume_token is None or count == self._listing.max_items:
             self.is_complete = True
@@ -103,6 +101,6 @@ class RowsOut:
             self.count, self.resume_token = self._written
 
     def _stop(self) -> None:
-        count, resume_token = self._written
-        self._output.stop(resume_token if self._has_progress else None)
-        self.count, self.resume_token = count, resume_token
+        has_progress = self._written != (0, self._listing.resume_token)
+        self._output.stop(self._written[1] if has_progress else None)
+        self.count, self.resume_token = self._written

@@ -25,17 +25,14 @@ class StandardOutput:
     Attributes:
         is_empty: Whether nothing was written yet, in this run or in those before.
         is_out_at_once: Whether what is written need not be kept: always.
+        may_block: Whether a write can wait for somebody who reads.
     """
 
     is_out_at_once = True
 
     def __init__(self, resume_token: str | None) -> None:
         self.is_empty = resume_token is None
-
-    @property
-    def may_block(self) -> bool:
-        """Whether a write can wait for somebody who reads."""
-        return _size_of_file(_raw_stdout()) is None
+        self.may_block = _size_of_file(_raw_stdout()) is None
 
     def write(self, text: str) -> None:
         """Write at once, for the reader need not wait for more; a file gets all or nothing."""

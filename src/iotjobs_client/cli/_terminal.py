@@ -215,14 +215,11 @@ def _tell(
         to_nowhere(sys.stdout)
     else:  # a traceback is for those who ask for one
         text = f"unexpected {type(error).__name__}: {error}; see --debug"
-    _fail(text, code, resume_command() if may_resume else None, debug=debug)
-
-
-def _fail(text: str, code: int, resume_command: str | None = None, *, debug: bool) -> NoReturn:
     if debug:
         for line in traceback.format_exc().splitlines():
             say(line)
     say(f"iotjobs: {text}")
-    if resume_command:
-        say(f"To resume: {resume_command}")
+    command = resume_command() if may_resume else None
+    if command:
+        say(f"To resume: {command}")
     raise typer.Exit(code)

@@ -17,7 +17,6 @@ from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
 from socketserver import TCPServer
 from threading import TIMEOUT_MAX, Event, Lock, Thread
 from time import monotonic
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
@@ -363,7 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """As AWS tells of what is a request of no operation, and not with a page of HTML."""
-        answer = _no_operation(code, {"Connection": "close"})
+        answer = _no_operation(code, Connection="close")
         self.wfile.write(_to_head(answer))
         if self.command != "HEAD":
             self.wfile.write(answer.body)
@@ -373,7 +372,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-def _no_operation(status: int, headers: Mapping[str, str] = MappingProxyType({})) -> RawAnswer:
+def _no_operation(status: int, **headers: str) -> RawAnswer:
     kind = {"x-amzn-ErrorType": "UnknownOperationException"}
     return RawAnswer(status, b"{}", {**kind, **headers})
 
