@@ -24,10 +24,12 @@ def carry_on(job_id: str, report: Path) -> int:
     """Append what is missing of the report."""
     place = report.with_name(f"{report.name}.place")
     if not place.exists():
-        report.touch(exist_ok=False)
+        if report.exists():
+            print(f"{report} is there already, and was not begun here", file=sys.stderr)
+            return FAILED
         write_whole(place, json.dumps([job_id, 0, None, False]))
     of_job, size, token, is_whole = json.loads(place.read_text(encoding="utf-8"))
-    if of_job != job_id or not report.exists() or report.stat().st_size < size:
+    if of_job != job_id or (size and (not report.exists() or report.stat().st_size < size)):
         print(f"{place} does not belong to this report of {job_id}", file=sys.stderr)
         return FAILED
     if is_whole:

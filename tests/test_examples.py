@@ -100,3 +100,14 @@ def test_a_report_that_another_run_would_not_help_fails(
     local_endpoint({})
     assert run("automation.py", "no-such-job", tmp_path / "report.csv") == 1
     assert run("automation.py") == run("application.py") == 2
+
+
+def test_a_report_that_was_stopped_before_its_first_row_is_carried_on(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """Its place may be there before it is."""
+    local_endpoint({JOB_ID: FLEET})
+    report = tmp_path / "report.csv"
+    (tmp_path / "report.csv.place").write_text(f'["{JOB_ID}", 0, null, false]')
+    assert run("automation.py", JOB_ID, report) == 0
+    assert len(report.read_text().splitlines()) == len(FLEET)
