@@ -6,6 +6,7 @@ the first interrupt, the resume token there, and what the same iterator gave fro
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -15,10 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from support import JOB_ID, FleetClient, boto3_client, owning_client
 
+import iotjobs_client
 from iotjobs_client import (
     IoTJobsClient,
     JobExecutionIterator,
@@ -72,8 +77,8 @@ def wait_for_signal(client: IoTJobsClient) -> None:
         report(found, executions.resume_token, names(executions))
 
 
-class Interrupt(BaseException):
-    """What the alarm of ``storm`` raises."""
+class Interrupt(KeyboardInterrupt):
+    """Raised by the alarm; an event loop stops for it, as for Ctrl-C."""
 
 
 def storm(_: IoTJobsClient) -> None:
@@ -115,6 +120,63 @@ def storm(_: IoTJobsClient) -> None:
                 if met % 3 == 0 and executions.resume_token is not None:
                     executions = start(client, resume_token=executions.resume_token)
         assert found == list(start(client)), f"after {met} interrupts"
+    report([execution.thing_name for execution in found], executions.resume_token, [])
+
+
+def interrupt_in_package(_: int, frame: FrameType | None) -> None:
+    """Raise if a function of this library runs, or one that it calls; else try later."""
+    package = str(Path(iotjobs_client.__file__).parent)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(package):
+            raise Interrupt
+        frame = frame.f_back
+    signal.setitimer(signal.ITIMER_REAL, 0.0002)
+
+
+def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+    """Cancel them; false if the loop lost one, because it was interrupted while it woke it."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+        loop.run_until_complete(asyncio.wait([task], timeout=0.1))
+    return all(task.done() for task in tasks)
+
+
+def storm_on_a_loop(_: IoTJobsClient) -> None:
+    """Do the same with ``async for``, at any instruction of this library and what it calls.
+
+    The iterator continues on the same loop, on a new one or with ``next()``.
+    """
+    client = IoTJobsClient(FleetClient(make_fleet(60)))
+    moments = random.Random(os.getpid())
+
+    async def collect() -> None:
+        signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.00002, 0.001))
+        async for execution in executions:
+            found.append(execution)
+
+    signal.signal(signal.SIGALRM, interrupt_in_package)
+    loop = asyncio.new_event_loop()
+    met = 0
+    while met < INTERRUPTS // 4:
+        found: list[JobExecutionSummary] = []
+        executions = start(client)
+        is_done = False
+        while not is_done:
+            try:
+                loop.run_until_complete(collect())
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                is_done = True
+            except Interrupt:
+                met += 1
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                if not cancel_all_tasks(loop) or met % 3 == 1:
+                    loop.close()
+                    loop = asyncio.new_event_loop()
+                elif met % 3 == 2:
+                    found += islice(executions, 2)
+        assert found == list(start(client)), f"after {met} interrupts"
+    loop.close()
     report([execution.thing_name for execution in found], executions.resume_token, [])
 
 
@@ -164,6 +226,7 @@ def leave(_: IoTJobsClient) -> None:
 SCENARIOS: dict[str, Callable[[IoTJobsClient], None]] = {
     "wait_for_signal": wait_for_signal,
     "storm": storm,
+    "storm_on_a_loop": storm_on_a_loop,
     "fork": fork,
     "fork_and_borrow": lambda client: fork(client, borrow=True),
     "fork_beside_a_request": fork_beside_a_request,

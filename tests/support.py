@@ -6,7 +6,7 @@ import asyncio
 import multiprocessing
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread, get_ident
@@ -17,8 +17,12 @@ import boto3
 from botocore.config import Config
 from typing_extensions import Self
 
-from iotjobs_client import IoTJobsClient, JobExecutionSummary
-from iotjobs_client.paginator import _ListingIterator
+from iotjobs_client import (
+    IoTJobsClient,
+    JobExecutionIterator,
+    JobExecutionPageIterator,
+    JobExecutionSummary,
+)
 from iotjobs_client.testing import make_response
 
 if TYPE_CHECKING:
@@ -183,7 +187,7 @@ def watched_threads(monkeypatch: pytest.MonkeyPatch) -> list[Thread]:
         started.append(Thread(target=function, args=arguments, daemon=True))
         started[-1].start()
 
-    monkeypatch.setattr("iotjobs_client._ahead.start_new_thread", start_new_thread)
+    monkeypatch.setattr("_thread.start_new_thread", start_new_thread)
     return started
 
 
@@ -200,7 +204,7 @@ class Loops:
         for loop in self._by_thread.values():
             loop.close()
 
-    def next(self, iterator: _ListingIterator[Any]) -> Any:
+    def next(self, iterator: JobExecutionIterator | JobExecutionPageIterator) -> Any:
         """What ``next()`` would give, by ``anext()``."""
         found: list[Any] = []
         errors: list[BaseException] = []
@@ -233,10 +237,12 @@ def async_form() -> Iterator[None]:
     """
     with Loops() as loops:
 
-        def next_(iterator: _ListingIterator[Any]) -> Any:
+        def next_(iterator: JobExecutionIterator | JobExecutionPageIterator) -> Any:
             return loops.next(iterator)
 
-        with mock.patch.object(_ListingIterator, "__next__", next_):
+        with ExitStack() as patches:
+            for kind in (JobExecutionIterator, JobExecutionPageIterator):
+                patches.enter_context(mock.patch.object(kind, "__next__", next_))
             yield
 
 

@@ -1,7 +1,7 @@
-"""What is only of the asynchronous form: the loop goes on, cancellation, threads, trio, closing.
+"""Promises of ``async for`` alone: a free event loop, cancellation, sharing, closing.
 
-What it has in common with the synchronous one is in test_listing, test_faults and test_storms,
-which run over both.
+Those that it has in common with ``for`` are in test_listing, test_faults and test_storms, which
+run over both.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import gc
 import inspect
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from threading import Event, Thread
+from time import monotonic, sleep
 from typing import Any
+from unittest import mock
 
+import anyio
 import pytest
-import trio
 from botocore.exceptions import EndpointConnectionError
 from support import (
     JOB_ID,
@@ -85,28 +86,12 @@ async def cancelled_in_request(executions: JobExecutionIterator) -> None:
     assert task.cancelled()
 
 
-async def timed_out(awaitable: Awaitable[object]) -> None:
-    with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(awaitable, 0.05)
-
-
-async def timed_out_on_trio(awaitable: Awaitable[object]) -> None:
-    with trio.move_on_after(0.05) as scope:
-        await awaitable
-    assert scope.cancelled_caught
-
-
 class TestForms:
-    @pytest.mark.parametrize(
-        ("run", "cancelled"),
-        [(lambda main: asyncio.run(main()), timed_out), (trio.run, timed_out_on_trio)],
-        ids=["asyncio", "trio"],
-    )
+    @pytest.mark.parametrize("library", ["asyncio", "anyio"])
     @with_and_without_prefetch
-    def test_it_runs_on_asyncio_and_on_trio(
+    def test_it_runs_on_asyncio_and_on_anyio_over_it(
         self,
-        run: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
-        cancelled: Callable[[Awaitable[object]], Awaitable[None]],
+        library: str,
         prefetch: bool,  # noqa: FBT001
     ) -> None:
         """Executions and pages, over real HTTP, and after a request that timed out there."""
@@ -117,12 +102,18 @@ class TestForms:
                 paginator = client.list_job_executions_for_job(JOB_ID, prefetch=prefetch)
                 assert [execution async for execution in paginator] == fleet
                 pages = paginator.pages()
-                await cancelled(anext(pages))
+                if library == "anyio":
+                    with anyio.move_on_after(0.05) as scope:
+                        await anext(pages)
+                    assert scope.cancelled_caught
+                else:
+                    with pytest.raises(asyncio.TimeoutError):
+                        await asyncio.wait_for(anext(pages), 0.05)
                 found = [execution async for page in pages for execution in page.executions]
                 assert found == fleet
 
         with LocalEndpoint({JOB_ID: fleet}, faults={4: "slow"}) as endpoint:
-            run(main)
+            anyio.run(main) if library == "anyio" else asyncio.run(main())
             assert len(endpoint.requests) == 6
 
     def test_a_paginator_can_be_listed_again_and_interleaved(self) -> None:
@@ -177,7 +168,7 @@ class TestForms:
         assert len(threads) == 4
 
     def test_an_error_in_a_thread_is_raised_where_it_is_awaited(self) -> None:
-        """With the traceback to its cause; then its page is asked for again."""
+        """With the traceback to its cause; then its page is requested again."""
 
         async def main() -> None:
             client = FleetClient(FLEET)
@@ -231,7 +222,7 @@ class TestForms:
         async def main() -> None:
             executions = aiter(listing(FleetClient(FLEET)))
             with monkeypatch.context() as patch:
-                patch.setattr("iotjobs_client._ahead.start_new_thread", start_new_thread)
+                patch.setattr("_thread.start_new_thread", start_new_thread)
                 with pytest.raises(RuntimeError, match="can't start new thread"):
                     await anext(executions)
             assert [e async for e in executions] == FLEET
@@ -321,13 +312,13 @@ class TestCancellation:
         assert left() is None
 
 
-class TestTurns:
-    """Cancelled while the request waits for its turn, by ``requests_per_second``."""
+class TestRate:
+    """``requests_per_second`` on an event loop."""
 
-    def test_a_request_that_nobody_waits_for_any_longer_is_not_made(
+    def test_a_request_that_is_cancelled_before_its_slot_is_not_made(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """However many there are, they take no turn from whoever asks next."""
+        """It waits on the loop, without a thread."""
         threads = watched_threads(monkeypatch)
         fleet = FleetClient(FLEET)
         client = IoTJobsClient(fleet, requests_per_second=0.01)
@@ -339,27 +330,19 @@ class TestTurns:
                 await cancelled_in_request(iterator)
 
         asyncio.run(main())
-        for thread in threads:
-            thread.join(30)
-            assert not thread.is_alive()
-        assert len(fleet.calls) == 1
+        assert len(threads) == len(fleet.calls) == 1
 
     @pytest.mark.parametrize("form", ["anext", "next"])
-    def test_whoever_asks_again_waits_for_a_turn_again(
-        self, form: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """In either form, and gets all of it."""
-        watched_threads(monkeypatch)  # which coverage watches as well
+    def test_a_cancelled_wait_for_a_slot_leaves_the_iterator_usable(self, form: str) -> None:
+        """In either form, with all executions."""
         fleet = FleetClient(FLEET)
-        client = IoTJobsClient(fleet, requests_per_second=0.01)
+        client = IoTJobsClient(fleet, requests_per_second=5)
 
         async def main() -> None:
             executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
             found = await take(executions, PAGE_SIZE)
             for _ in range(3):
                 await cancelled_in_request(executions)
-            client._interval = 0.01
-            client._next_request_at = 0.0  # as if all that time had passed
             if form == "anext":
                 found += [e async for e in executions]
             else:
@@ -369,26 +352,81 @@ class TestTurns:
 
         asyncio.run(main())
 
-    def test_it_is_made_for_those_who_still_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One of two tasks that share an iterator may give up."""
-        threads = watched_threads(monkeypatch)
+    def test_a_cancelled_task_does_not_cancel_others_that_wait_for_the_slot(self) -> None:
+        """Of two tasks that share an iterator, one goes on."""
         fleet = FleetClient(FLEET)
-        client = IoTJobsClient(fleet, requests_per_second=1)
+        client = IoTJobsClient(fleet, requests_per_second=5)
 
         async def main() -> None:
             executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
             found = await take(executions, PAGE_SIZE)
-            client._interval = 0.01
+            cancelled = asyncio.ensure_future(anext(executions))
             patient = asyncio.ensure_future(anext(executions))
-            hasty = asyncio.ensure_future(anext(executions))
             await asyncio.sleep(0)
-            hasty.cancel()
-            await asyncio.wait([hasty])
+            cancelled.cancel()
+            await asyncio.wait([cancelled])
             found.append(await patient)
-            assert len(fleet.calls) == len(threads) == 2
+            assert len(fleet.calls) == 2
             assert [*found, *[e async for e in executions]] == FLEET
 
         asyncio.run(main())
+
+    def test_tasks_that_wait_for_the_same_page_share_one_slot(self) -> None:
+        """Ten tasks list as fast as one: two intervals for three pages, not twenty."""
+        interval = 0.1
+        starts: list[float] = []
+
+        class Clocked(FleetClient):
+            def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+                starts.append(monotonic())
+                return super().list_job_executions_for_job(**arguments)
+
+        async def main() -> None:
+            client = IoTJobsClient(Clocked(FLEET), requests_per_second=1 / interval)
+            executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=7))
+
+            async def work() -> list[JobExecutionSummary]:
+                return [e async for e in executions]
+
+            found = await asyncio.gather(*(work() for _ in range(10)))
+            assert sum(map(len, found)) == len(FLEET)
+
+        asyncio.run(main())
+        assert len(starts) == 3
+        assert starts[-1] - starts[0] < 10 * interval
+
+    def test_requests_of_many_tasks_are_spaced(self) -> None:
+        """Also while the boto3 client is built, which takes longer than an interval."""
+        starts: list[float] = []
+
+        class Clocked(FleetClient):
+            def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+                starts.append(monotonic())
+                return super().list_job_executions_for_job(**arguments)
+
+            def close(self) -> None:
+                pass
+
+        class SlowSession:
+            def client(self, *_: Any, **__: Any) -> Clocked:
+                sleep(0.3)
+                return Clocked(FLEET)
+
+        session: Any = SlowSession()
+
+        async def main() -> None:
+            async with IoTJobsClient(session=session, requests_per_second=20) as client:
+                paginator = client.list_job_executions_for_job(JOB_ID)
+
+                async def count() -> int:
+                    return len([e async for e in paginator])
+
+                assert await asyncio.gather(*(count() for _ in range(4))) == [len(FLEET)] * 4
+
+        asyncio.run(main())
+        assert len(starts) == 4
+        # A thread may start its request late, but none before its slot.
+        assert starts[-1] - starts[0] > 3 / 20 - 0.05
 
 
 class TestSharing:
@@ -439,10 +477,10 @@ class TestSharing:
 
         asyncio.run(main())
 
-    def test_however_many_tasks_wait_for_a_thread_one_more_thread_does(
+    def test_many_tasks_that_wait_for_a_thread_take_one_more_thread(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """And those that give up leave nothing behind."""
+        """And so do those that come after others were cancelled."""
         started = watched_threads(monkeypatch)
 
         async def main() -> None:
@@ -451,30 +489,43 @@ class TestSharing:
             thread = Thread(target=lambda: next(executions))
             thread.start()
             await asyncio.to_thread(wait_until, lambda: client.asked == 1)
-            before = len(started)
             for _ in range(5):
                 await cancelled_in_request(executions)
             tasks = [asyncio.ensure_future(anext(executions)) for _ in range(5)]
             await let_others_run()
-            assert len(started) == before + 1
-            assert executions._waiting is not None
-            assert len(executions._waiting._wakers) == 5
+            assert len(started) == 1
             client.gate.set()
             thread.join()
             assert sorted(await asyncio.gather(*tasks), key=FLEET.index) == FLEET[1:6]
+            assert client.asked == 1
 
-            # And so it is the next time.
-            client.gate.clear()
-            thread = Thread(target=lambda: next(executions))
+        asyncio.run(main())
+
+    def test_a_task_makes_the_request_again_that_failed_in_a_thread(self) -> None:
+        """The error is raised once, in the thread that made the request."""
+
+        async def main() -> None:
+            client = SilentClient(FLEET, silent_from=1)
+            client.errors = {1: EndpointConnectionError(endpoint_url="x")}
+            executions = iter(listing(client))
+            errors: list[BaseException] = []
+
+            def fail() -> None:
+                try:
+                    next(executions)
+                except TransportError as error:
+                    errors.append(error)
+
+            thread = Thread(target=fail)
             thread.start()
-            await asyncio.to_thread(wait_until, lambda: client.asked == 2)
-            before = len(started)
+            await asyncio.to_thread(wait_until, lambda: client.asked == 1)
             task = asyncio.ensure_future(anext(executions))
             await let_others_run()
-            assert len(started) == before + 1
             client.gate.set()
+            assert await task == FLEET[0]
             thread.join()
-            assert await task in FLEET[6:8]
+            assert len(errors) == 1
+            assert client.asked == 2
 
         asyncio.run(main())
 
@@ -512,68 +563,6 @@ class TestSharing:
 
 
 class TestClient:
-    def test_it_is_closed_also_where_no_thread_can_be_had(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """And what the block raises comes through."""
-
-        async def main() -> None:
-            client = IoTJobsClient(FleetClient(FLEET))
-            with pytest.raises(ZeroDivisionError):
-                async with client:
-                    raise ZeroDivisionError
-            with pytest.raises(ConfigurationError, match="closed"):
-                _ = client.boto3_client
-
-        monkeypatch.setattr("iotjobs_client._ahead.start_new_thread", None)
-        asyncio.run(main())
-
-    def test_nor_does_it_wait_for_one_beside_a_thread_that_has_the_client(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """It is closed all the same, once that thread is done with it."""
-        client = IoTJobsClient(FleetClient(FLEET))
-        has_it, is_done = Event(), Event()
-
-        def use() -> None:
-            with client._lock:
-                has_it.set()
-                assert is_done.wait(30)
-
-        def start_new_thread(*_: object) -> None:
-            raise RuntimeError("can't start new thread")
-
-        async def main() -> None:
-            async with client:
-                thread.start()
-                assert has_it.wait(30)
-                threading.Timer(0.05, is_done.set).start()
-                raise ZeroDivisionError
-
-        thread = Thread(target=use)
-        with monkeypatch.context() as patch:
-            patch.setattr("iotjobs_client.client.CallAhead", start_new_thread)
-            with pytest.raises(ZeroDivisionError):
-                asyncio.run(main())
-        thread.join()
-        with pytest.raises(ConfigurationError, match="closed"):
-            _ = client.boto3_client
-
-    def test_a_cancellation_does_not_swallow_what_the_block_raises(self) -> None:
-        """Nor does it leave the client open."""
-        client = IoTJobsClient(FleetClient(FLEET))
-
-        async def main() -> None:
-            with trio.CancelScope() as scope:
-                async with client:
-                    scope.cancel()
-                    raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            trio.run(main)
-        with pytest.raises(ConfigurationError, match="closed"):
-            _ = client.boto3_client
-
     def test_async_with_closes_it(self) -> None:
         """As ``with`` does."""
 
@@ -586,35 +575,46 @@ class TestClient:
 
         asyncio.run(main())
 
-    def test_closing_does_not_block_the_loop_while_the_client_is_built(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A thread that builds it may take long, to obtain credentials say."""
-        begun, go_on = Event(), Event()
-
-        def build(_: IoTJobsClient) -> FleetClient:
-            begun.set()
-            assert go_on.wait(30)
-            return FleetClient(FLEET)
-
-        async def close(client: IoTJobsClient) -> None:
-            async with client:
-                pass
+    def test_it_is_closed_whatever_the_block_raises(self) -> None:
+        """An error or a cancellation of the block comes through."""
+        client = IoTJobsClient(FleetClient(FLEET))
 
         async def main() -> None:
-            client = IoTJobsClient(region_name="eu-west-1")
-            monkeypatch.setattr(IoTJobsClient, "_build", build)
-            monkeypatch.setattr(FleetClient, "close", lambda _: None, raising=False)
-            first = asyncio.ensure_future(anext(aiter(client.list_job_executions_for_job(JOB_ID))))
-            await asyncio.to_thread(begun.wait, 30)
-            closing = asyncio.ensure_future(close(client))
-            await let_others_run()
-            assert not closing.done()
-            go_on.set()
-            await closing
-            assert await first == FLEET[0]
+            with anyio.CancelScope() as scope:
+                async with client:
+                    scope.cancel()
+                    raise ZeroDivisionError
 
-        asyncio.run(main())
+        with pytest.raises(ZeroDivisionError):
+            anyio.run(main)
+        with pytest.raises(ConfigurationError, match="closed"):
+            _ = client.boto3_client
+
+    def test_closing_waits_for_nothing_while_the_boto3_client_is_built(self) -> None:
+        """A thread that builds it may take long; its request then finds the client closed."""
+        has_begun, go_on = Event(), Event()
+
+        class SlowSession:
+            def client(self, *_: Any, **__: Any) -> FleetClient:
+                has_begun.set()
+                assert go_on.wait(30)
+                return FleetClient(FLEET)
+
+        session: Any = SlowSession()
+
+        async def main() -> None:
+            async with IoTJobsClient(session=session) as client:
+                first = asyncio.ensure_future(
+                    anext(aiter(client.list_job_executions_for_job(JOB_ID)))
+                )
+                await asyncio.to_thread(has_begun.wait, 30)
+            go_on.set()
+            with pytest.raises(ConfigurationError, match="closed"):
+                await first
+
+        with mock.patch.object(FleetClient, "close", create=True) as close:
+            asyncio.run(main())
+        close.assert_called_with()
 
 
 def test_an_error_that_nobody_picks_up_keeps_nothing_alive() -> None:
@@ -642,32 +642,6 @@ def test_an_error_that_nobody_picks_up_keeps_nothing_alive() -> None:
         wait_until(lambda: [reference() for reference in left] == [None, None])
     finally:
         gc.enable()
-
-
-def test_a_task_of_asyncio_below_trio_waits_as_such() -> None:
-    """Where trio is a guest of its loop."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        is_over = asyncio.Event()
-
-        async def guest() -> list[JobExecutionSummary]:
-            return [e async for e in listing(FleetClient(FLEET))]
-
-        outcomes: list[Any] = []
-
-        def done(outcome: Any) -> None:
-            outcomes.append(outcome)
-            is_over.set()
-
-        trio.lowlevel.start_guest_run(
-            guest, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=done
-        )
-        assert [e async for e in listing(FleetClient(FLEET))] == FLEET
-        await is_over.wait()
-        assert outcomes[0].unwrap() == FLEET
-
-    asyncio.run(main())
 
 
 def test_an_iterator_that_is_given_up_in_the_middle_leaves_nothing_to_await() -> None:

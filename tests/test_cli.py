@@ -243,7 +243,7 @@ class TestFaults:
             (["list", "a/b"], "job_id must be 1 to 64 characters"),
             (["list", JOB_ID, "--page-size=0"], "page_size must be an int from 1 to 250"),
             (["list", JOB_ID, "--max-items=0"], "max_items must be an int of at least 1"),
-            (["list", JOB_ID, "--resume-token=x"], "resume_token must be whole and unchanged"),
+            (["list", JOB_ID, "--resume-token=x"], "resume_token must be complete and unchanged"),
             (["list", JOB_ID, "--requests-per-second=0"], "requests_per_second must be"),
             (["summary", JOB_ID, "--plot=rollout.pdf"], "plot must end in .svg or .png"),
             (["list", JOB_ID, "--status=DONE"], "--status"),

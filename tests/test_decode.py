@@ -1,4 +1,4 @@
-"""From the wire to the models: one decoder for real answers and for stubs, and no silent loss."""
+"""Responses become models: those of the service, of stubs and of mocks, and none is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from iotjobs_client import (
     ServiceUnavailableError,
     ThrottlingError,
 )
-from iotjobs_client._decode import decode
 from iotjobs_client.testing import make_fleet, make_response
 
 ARN = "arn:aws:iot:eu-west-1:123456789012:thing/pump-7"
@@ -33,6 +32,12 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 def item(**members: object) -> dict[str, Any]:
     return {"thingArn": ARN, "jobExecutionSummary": {"status": "FAILED", **members}}
+
+
+def decode(response: object) -> JobExecutionPage:
+    """The only page of a listing to which a client responds with ``response``."""
+    client = IoTJobsClient(ScriptedClient(response))
+    return next(client.list_job_executions_for_job(JOB_ID).pages())
 
 
 def decode_one(response_item: dict[str, Any]) -> JobExecutionSummary:
@@ -76,10 +81,7 @@ def test_both_shapes_decode_to_the_same(as_numbers: bool) -> None:  # noqa: FBT0
         pytest.param("2026-01-01T12:00:00Z", NOON, id="iso-z"),
         pytest.param("2026-01-01T12:00:00", NOON, id="iso-naive"),
         pytest.param("2026-01-01 14:00:00+02:00", NOON, id="iso-offset"),
-        pytest.param("2026-01-01T12:00:00.5Z", NOON + timedelta(seconds=0.5), id="iso-tenths"),
-        pytest.param(
-            "2026-01-01T12:00:00.123456789Z", NOON + timedelta(microseconds=123456), id="iso-nanos"
-        ),
+        pytest.param("2026-01-01T12:00:00.500Z", NOON + timedelta(seconds=0.5), id="iso-ms"),
         pytest.param(NOON.replace(tzinfo=None), NOON, id="naive-datetime"),
         pytest.param(NOON.astimezone(timezone(timedelta(hours=-8))), NOON, id="other-zone"),
         pytest.param(None, None, id="null"),
@@ -127,23 +129,23 @@ def test_an_empty_answer_is_an_empty_last_page(response: object) -> None:
         (item(status=None), "status must be a string that is not empty, not None"),
         (item(status=""), "status must be a string that is not empty, not ''"),
         (item(status=7), "status must be a string that is not empty, not 7"),
-        (item(status=["FAILED"]), "not the object that the API reference describes"),
+        (item(status=["FAILED"]), "not as in the API reference"),
         ({**item(), "thingArn": None}, "thing_arn must be a string that is not empty, not None"),
         ({**item(), "thingArn": 7}, "thing_arn must be a string that is not empty, not 7"),
         ({"jobExecutionSummary": {"status": "FAILED"}}, "thing_arn must be"),
         ({**item(), "thingArn": ""}, "thing_arn must be a string that is not empty, not ''"),
-        ({"thingArn": ARN}, "not the object that the API reference describes"),
-        ({"thingArn": ARN, "jobExecutionSummary": None}, "not the object"),
-        ({"thingArn": ARN, "jobExecutionSummary": "FAILED"}, "not the object"),
-        ("FAILED", "not the object"),
-        (None, "not the object"),
-        ([], "not the object"),
-        (item(executionNumber="1"), "execution_number and retry_attempt must be"),
-        (item(retryAttempt=1.5), "execution_number and retry_attempt must be"),
-        (item(executionNumber=True), "execution_number and retry_attempt must be"),
-        (item(queuedAt="yesterday"), "a time must be in ISO 8601 or in seconds since 1970"),
+        ({"thingArn": ARN}, "not as in the API reference"),
+        ({"thingArn": ARN, "jobExecutionSummary": None}, "not as in the API reference"),
+        ({"thingArn": ARN, "jobExecutionSummary": "FAILED"}, "not as in the API reference"),
+        ("FAILED", "not as in the API reference"),
+        (None, "not as in the API reference"),
+        ([], "not as in the API reference"),
+        (item(executionNumber="1"), "execution_number or retry_attempt must be"),
+        (item(retryAttempt=1.5), "execution_number or retry_attempt must be"),
+        (item(executionNumber=True), "execution_number or retry_attempt must be"),
+        (item(queuedAt="yesterday"), "Invalid isoformat string: 'yesterday'"),
         (item(queuedAt="2026-13-01T00:00:00Z"), "month must be in 1..12"),
-        (item(queuedAt="٢٠٢٦-01-01T00:00:00Z"), "a time must be in ISO 8601"),
+        (item(queuedAt="٢٠٢٦-01-01T00:00:00Z"), "Invalid isoformat string"),
         (item(startedAt=True), "queued_at, started_at and last_updated_at must be"),
         (item(startedAt={}), "queued_at, started_at and last_updated_at must be"),
         (item(lastUpdatedAt=1767268800000.5), "out of range"),
@@ -168,13 +170,13 @@ def test_an_execution_that_cannot_be_understood_is_named(broken: object, complai
 @pytest.mark.parametrize(
     ("response", "complaint"),
     [
-        (None, "the answer is not a dict but a NoneType"),
-        ([], "the answer is not a dict but a list"),
-        ({"executionSummaries": {}}, "executionSummaries is not a list but a dict"),
-        ({"executionSummaries": "x"}, "executionSummaries is not a list but a str"),
-        ({"nextToken": 5}, "nextToken is not a str but a int"),
-        ({"nextToken": {"a": 1}}, "nextToken is not a str but a dict"),
-        ({"nextToken": "\ud800"}, "nextToken is not text that could be sent back"),
+        (None, "the response is not a dict but of type NoneType"),
+        ([], "the response is not a dict but of type list"),
+        ({"executionSummaries": {}}, "executionSummaries is not a list but of type dict"),
+        ({"executionSummaries": "x"}, "executionSummaries is not a list but of type str"),
+        ({"nextToken": 5}, "nextToken is not text that can be sent back"),
+        ({"nextToken": {"a": 1}}, "nextToken is not text that can be sent back"),
+        ({"nextToken": "\ud800"}, "nextToken is not text that can be sent back"),
     ],
 )
 def test_an_answer_of_another_shape_is_refused(response: object, complaint: str) -> None:
@@ -218,13 +220,17 @@ class TestOverHTTP:
             pytest.param(b'{"executionSummaries": [', "the body is not JSON", id="cut"),
             pytest.param(b'{"nextToken": "\xff"}', "not JSON in UTF-8", id="latin-1"),
             pytest.param('{"nextToken": "é"}'.encode("utf-16"), "not JSON in UTF-8", id="utf-16"),
-            pytest.param(b"[]", "the body is not an object but a list", id="list"),
-            pytest.param(b"null", "the body is not an object but a NoneType", id="null"),
-            pytest.param(b'"x"', "the body is not an object but a str", id="string"),
+            pytest.param(b"[]", "the body is not an object but of type list", id="list"),
+            pytest.param(b"null", "the body is not an object but of type NoneType", id="null"),
+            pytest.param(b'"x"', "the body is not an object but of type str", id="string"),
             pytest.param(b"[" * 200_000, "nested too deeply", id="deep-list"),
             pytest.param(b'{"a":' * 200_000, "nested too deeply", id="deep-object"),
-            pytest.param(b'{"executionSummaries": {}}', "is not a list but a dict", id="no-list"),
-            pytest.param(b'{"nextToken": 5}', "nextToken is not a str but a int", id="token"),
+            pytest.param(
+                b'{"executionSummaries": {}}', "is not a list but of type dict", id="no-list"
+            ),
+            pytest.param(
+                b'{"nextToken": 5}', "nextToken is not text that can be sent back", id="token"
+            ),
             pytest.param(
                 b'{"message": "Internal failure"}',
                 "the body has neither executionSummaries nor nextToken",

@@ -12,6 +12,7 @@ import botocore.parsers
 import botocore.session
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from support import JOB_ID, ScriptedClient
 
 import iotjobs_client
 from iotjobs_client import (
@@ -21,6 +22,7 @@ from iotjobs_client import (
     InternalServiceError,
     InvalidArgumentError,
     InvalidRequestError,
+    IoTJobsClient,
     IoTJobsError,
     MalformedResponseError,
     PaginationError,
@@ -31,7 +33,6 @@ from iotjobs_client import (
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.exceptions import from_botocore, mapped
 
 OURS = [
     value
@@ -100,6 +101,15 @@ def answer(code: object = None, http_status: object = None, **metadata: object) 
         metadata["HTTPStatusCode"] = http_status
     response: Any = {"Error": error, "ResponseMetadata": metadata}
     return ClientError(response, "ListJobExecutionsForJob")
+
+
+def from_botocore(error: BaseException) -> IoTJobsError:
+    """The error of a listing whose client raises ``error``."""
+    with pytest.raises(IoTJobsError) as caught:
+        list_with(error)
+    assert caught.value.__cause__ is error
+    caught.value.job_id = caught.value.resume_token = None
+    return caught.value
 
 
 def build(kind: type[Exception]) -> Exception:
@@ -249,20 +259,25 @@ def test_a_misshapen_answer_of_a_stub_is_still_a_service_error(response: Any) ->
     assert error.message == ""
 
 
-def test_an_error_that_is_not_botocores_is_not_mapped() -> None:
-    """Programming errors and interrupts pass through untouched."""
-    assert from_botocore(ZeroDivisionError()) is None
-    for error in (ZeroDivisionError(), KeyboardInterrupt(), InvalidArgumentError("x")):
-        with pytest.raises(type(error)) as caught, mapped:
-            raise error
-        assert caught.value is error
+def list_with(error: BaseException) -> None:
+    """List with a client that raises ``error``."""
+    list(IoTJobsClient(ScriptedClient(error)).list_job_executions_for_job(JOB_ID))
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), KeyboardInterrupt(), ValueError("x")])
+def test_an_error_that_is_not_botocores_is_not_mapped(error: BaseException) -> None:
+    """Programming errors and interrupts pass through unchanged."""
+    with pytest.raises(type(error)) as caught:
+        list_with(error)
+    assert caught.value is error
+    assert caught.value.__cause__ is None
 
 
 def test_botocores_error_is_the_cause() -> None:
     """The original is one step away, for those who need it."""
     original = answer("ThrottlingException")
-    with pytest.raises(ThrottlingError) as caught, mapped:
-        raise original
+    with pytest.raises(ThrottlingError) as caught:
+        list_with(original)
     assert caught.value.__cause__ is original
 
 

@@ -151,8 +151,8 @@ class TestJobExecutionSummary:
             ({"thing_arn": None}, "thing_arn must be a string that is not empty, not None"),
             ({"status": ""}, "status must be a string that is not empty, not ''"),
             ({"status": 5}, "status must be a string that is not empty, not 5"),
-            ({"execution_number": "5"}, "execution_number and retry_attempt must be .* not '5'"),
-            ({"retry_attempt": True}, "execution_number and retry_attempt must be .* not True"),
+            ({"execution_number": "5"}, "execution_number or retry_attempt must be .* not '5'"),
+            ({"retry_attempt": True}, "execution_number or retry_attempt must be .* not True"),
             ({"queued_at": 5}, "queued_at, started_at and last_updated_at must be .* not 5"),
             (
                 {"queued_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))},

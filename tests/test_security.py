@@ -7,11 +7,13 @@ import json
 import logging
 import pickle
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -27,11 +29,9 @@ from iotjobs_client import (
     IoTJobsClient,
     IoTJobsError,
     JobExecutionStatus,
-    MalformedResponseError,
     ServiceError,
     TransportError,
 )
-from iotjobs_client._resume import _pack
 from iotjobs_client.testing import LocalEndpoint, RawAnswer, make_execution, make_fleet
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -53,12 +53,11 @@ e3b0c442'
 """,
     "Authorization header requires existence of a 'Date' header. Authorization={Authorization}",
     "x-amz-security-token={X-Amz-Security-Token}&X-Amz-Signature={signature}",
-    "nextToken {token} is not valid",
-    "{path}",
-    '{{"X-Amz-Security-Token": "{X-Amz-Security-Token}", "cursor": "{quoted}"}}',
+    '{{"X-Amz-Security-Token": "{X-Amz-Security-Token}", "Signature": "{signature}"}}',
     "X-Amz-Security-Token: '{X-Amz-Security-Token}'",
-    "x" * 985 + " {token}",  # where a body that is no JSON is cut
-    "x" * 9_985 + " {token}",  # where a message is
+    # Where a body that is not JSON is cut, and where a message is cut.
+    "x" * 970 + " x-amz-security-token={X-Amz-Security-Token}",
+    "x" * 9_970 + " x-amz-security-token={X-Amz-Security-Token}",
 )
 
 
@@ -94,16 +93,12 @@ class Echo:
             page = {"executionSummaries": [item], "nextToken": NEXT_TOKEN}
             return 200, json.dumps(page).encode()
         signature = headers["Authorization"].rpartition("Signature=")[2]
-        message = next(self.messages).format(
-            path=path,
-            token=NEXT_TOKEN,
-            quoted=quote(NEXT_TOKEN, safe=""),
-            signature=signature,
-            **headers,
-        )
+        message = next(self.messages).format(path=path, signature=signature, **headers)
         if message.startswith("xxx") and len(message) < 2_000:
             return 403, message.encode()
         body = {"message": message, "code": "InvalidSignatureException"}
+        if len(message) < 100:  # A code may repeat the request as well.
+            body = {"message": "no", "code": message}
         return 403, json.dumps(body).encode()
 
 
@@ -135,11 +130,6 @@ def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFix
         errors.append(caught.value)
     assert {type(error) for error in errors} == {AccessDeniedError}
     assert "The Canonical String" in str(errors[0])
-    with LocalEndpoint({JOB_ID: []}, faults=dict.fromkeys(range(1, 101), "empty")) as endpoint:
-        with IoTJobsClient(boto3_client(endpoint.url)) as other:  # which makes it log
-            assert list(other.list_job_executions_for_job(JOB_ID)) == []
-            other.boto3_client.close()
-        logged = {request.next_token for request in endpoint.requests if request.next_token}
     with pytest.raises(IoTJobsError) as caught:  # the server has nothing more to say
         next(pages)
     errors.append(caught.value)
@@ -153,11 +143,10 @@ def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFix
     pickled = [pickle.dumps(thing) for thing in (resumed.resume_token, *errors)]
     texts += [data.decode("latin-1") for data in pickled]
     ours = [record for record in caplog.records if record.name.startswith("iotjobs_client")]
-    assert ours
     texts += [f"{record.getMessage()} {vars(record)}" for record in ours]
-    secrets = {ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, NEXT_TOKEN, quote(NEXT_TOKEN, safe="")}
+    secrets = {ACCESS_KEY, SECRET_KEY, SESSION_TOKEN}
     for text in texts:
-        for secret in secrets | echo.told | logged:
+        for secret in secrets | echo.told:
             assert secret not in text
             assert secret[:12] not in text
 
@@ -194,16 +183,6 @@ def test_a_password_in_an_endpoint_of_the_environment_is_not_told(
     with pytest.raises(ConfigurationError) as caught:
         _ = IoTJobsClient(region_name="eu-west-1").boto3_client
     assert "hunter2" not in f"{caught.value!r}"
-
-
-def test_short_tokens_do_not_black_out_messages() -> None:
-    """A stub's token is no secret, and any text may hold it."""
-    script = [
-        {"executionSummaries": [], "nextToken": "list"},
-        {"executionSummaries": "no list"},
-    ]
-    with pytest.raises(MalformedResponseError, match="is not a list but a str"):
-        list(IoTJobsClient(ScriptedClient(*script)).list_job_executions_for_job(JOB_ID))
 
 
 @pytest.mark.parametrize("where", ["message", "code", "status", "item"])
@@ -305,6 +284,27 @@ class TestLargeAnswers:
         assert len(pickle.dumps(caught.value)) < 50_000
 
 
+def forge(content: bytes) -> str:
+    """A resume token with a valid checksum, which anybody can compute."""
+    checksum = blake2b(content, digest_size=8).digest()
+    return urlsafe_b64encode(checksum + content).rstrip(b"=").decode()
+
+
+def test_a_resume_token_has_its_documented_form() -> None:
+    """Tokens of format 1 are valid in later versions, so the form must not change."""
+    execution = make_execution("pump-7")
+    page = {"executionSummaries": [to_item(execution), to_item(make_execution("pump-8"))]}
+    executions = iter(IoTJobsClient(ScriptedClient(page)).list_job_executions_for_job(JOB_ID))
+    assert executions.resume_token == forge(b'[1, "firmware-42", [], 0, null, 500]\n')
+    next(executions)
+    identity = f"{execution.thing_arn}\n1".encode()
+    fingerprint = blake2b(identity, digest_size=6).digest()
+    assert executions.resume_token == forge(b'[1, "firmware-42", [], 0, null, 500]\n' + fingerprint)
+    assert executions.resume_token == (
+        "fR3e8OaTyUtbMSwgImZpcm13YXJlLTQyIiwgW10sIDAsIG51bGwsIDUwMF0K1wIv7YfC"
+    )
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
@@ -334,7 +334,7 @@ def test_no_forged_resume_token_does_more_than_start_elsewhere(
     service = ScriptedClient({})
     try:
         listing = IoTJobsClient(service).list_job_executions_for_job(
-            JOB_ID, status=status, resume_token=_pack(content)
+            JOB_ID, status=status, resume_token=forge(content)
         )
     except InvalidArgumentError as error:
         assert str(error).startswith("resume_token must be")

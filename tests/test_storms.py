@@ -81,7 +81,7 @@ class Weather(RuleBasedStateMachine):
         options: dict[str, Any],
     ) -> None:
         # Each call in a thread is made at once, or when it is time, and so the same each time.
-        self.threads = mock.patch("iotjobs_client._ahead.start_new_thread", self.start_new_thread)
+        self.threads = mock.patch("_thread.start_new_thread", self.start_new_thread)
         self.threads.start()
         self.under_way: list[Callable[[], object]] | None = None
         self.loops = Loops()

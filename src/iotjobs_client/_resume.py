@@ -1,97 +1,101 @@
-"""Resume tokens: where in a listing we are, as a string that travels.
+"""Resume tokens: a position in a listing as a string.
 
-A token carries the job, the statuses, which of them is being listed, the service's token of the
-page, and a fingerprint of each execution of that page that was already given. Fingerprints
-rather than their number: while a listing is interrupted, executions leave the page (a QUEUED one
-starts, say) and others move up. A number would then pass over executions that nobody saw.
+A token contains the job, the statuses, the index of the status that is being listed, the service's
+token of the page, and a fingerprint of each execution of that page that was yielded. A number of
+executions would not do. While a listing is interrupted, executions leave the page (a QUEUED one
+starts, for example) and others move up, so a number would skip executions that nobody saw.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from iotjobs_client.exceptions import InvalidArgumentError, is_encodable
-from iotjobs_client.models import JobExecutionSummary
+from iotjobs_client.exceptions import InvalidArgumentError
+from iotjobs_client.models import JobExecutionSummary, is_encodable
 
 _VERSION = 1
-# How far behind the start of a page its executions are looked for, and how many are remembered:
-# twice the largest page, for a listing grows and shrinks while it is interrupted.
+# The number of executions among which those that were yielded are looked for, from the start of
+# their page. Twice the largest page, because a listing changes while it is interrupted.
 _REACH = 500
 _CHECKSUM_SIZE = 8
 _FINGERPRINT_SIZE = 6
 
 
 class Position(NamedTuple):
-    """Where a page starts, and what of it was already given.
+    """The start of a page, and the executions of the page that were yielded.
 
     Attributes:
-        status_index: Which of the listing's statuses is being listed, from 0.
+        status_index: The index of the status that is being listed.
         next_token: The service's token of the page; ``None`` for the first.
-        given: The fingerprints of the executions of this page that were given before.
-        reach: In how many more executions those are looked for.
+        yielded: The fingerprints of the executions of this page that were yielded before.
+        reach: The number of executions from here on among which those are looked for.
     """
 
     status_index: int = 0
     next_token: str | None = None
-    given: tuple[bytes, ...] = ()
+    yielded: tuple[bytes, ...] = ()
     reach: int = _REACH
 
-    def past(self, executions: Iterable[JobExecutionSummary]) -> Position:
-        """This position once ``executions`` of its page were given as well."""
-        of_page = tuple(map(_fingerprint, executions))
-        reach = max(_REACH, len(of_page))  # a service may give larger pages than it is asked for
-        return self._replace(given=(*self.given, *of_page)[-reach:], reach=reach)
+    def after(self, executions: Iterable[JobExecutionSummary]) -> Position:
+        """Return the position once ``executions`` of its page were yielded as well."""
+        fingerprints = tuple(map(_fingerprint, executions))
+        # A service may return larger pages than it is asked for.
+        reach = max(_REACH, len(fingerprints))
+        return self._replace(yielded=(*self.yielded, *fingerprints)[-reach:], reach=reach)
 
-    def pick_new(
+    def split_new(
         self, executions: tuple[JobExecutionSummary, ...]
     ) -> tuple[tuple[JobExecutionSummary, ...], tuple[bytes, ...]]:
-        """Those of ``executions``, the page at this position, that were not given yet.
+        """Compare the page at this position with what was yielded of it.
 
-        And the fingerprints of what was given and is not among them.
+        Args:
+            executions: The page.
+
+        Returns:
+            The executions that were not yielded yet, and the fingerprints of those that were
+            yielded but are missing in the page.
         """
-        if not self.given:
+        if not self.yielded:
             return executions, ()
-        unmatched = Counter(self.given)
+        missing = Counter(self.yielded)
         new: list[JobExecutionSummary] = []
         for execution in executions:
             fingerprint = _fingerprint(execution)
-            if unmatched[fingerprint]:
-                unmatched[fingerprint] -= 1
+            if missing[fingerprint]:
+                missing[fingerprint] -= 1
             else:
                 new.append(execution)
-        return tuple(new), tuple(unmatched.elements())
+        return tuple(new), tuple(missing.elements())
 
-    def following(
-        self, next_token: str, page_length: int, unmatched: tuple[bytes, ...]
-    ) -> Position:
-        """The position of the page after the one at this position.
+    def following(self, next_token: str, page_length: int, missing: tuple[bytes, ...]) -> Position:
+        """Return the position of the page after the one at this position.
 
-        What was given but is ``unmatched`` may be in the next pages, which a smaller page size
-        moves it to; or it has left the listing, and need not be looked for for ever.
+        Executions that are ``missing`` in this page may be in the next ones, which a smaller page
+        size moves them to. Beyond the reach they have left the listing, and are forgotten.
         """
         reach = self.reach - page_length
-        if not unmatched or reach <= 0:
+        if not missing or reach <= 0:
             return Position(self.status_index, next_token)
-        return Position(self.status_index, next_token, unmatched, reach)
+        return Position(self.status_index, next_token, missing, reach)
 
 
 def to_token(job_id: str, statuses: Sequence[str], position: Position) -> str:
-    """The resume token for ``position`` in the listing of ``statuses`` of ``job_id``."""
+    """Return the resume token for ``position`` in the listing of ``statuses`` of ``job_id``."""
     import json
 
-    status_index, next_token, given, reach = position
+    status_index, next_token, yielded, reach = position
     head = [_VERSION, job_id, statuses, status_index, next_token, reach]
-    return _pack(json.dumps(head).encode() + b"\n" + b"".join(given))
+    return _encode(json.dumps(head).encode() + b"\n" + b"".join(yielded))
 
 
 def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
-    """The position that ``token`` stands for in the listing of ``statuses`` of ``job_id``.
+    """Return the position of ``token`` in the listing of ``statuses`` of ``job_id``.
 
     Raises:
-        InvalidArgumentError: It is damaged, or of another listing. The text does not repeat it,
-            for it holds the service's own token.
+        InvalidArgumentError: The token is damaged, or of another listing. The message does not
+            repeat it, because it is long.
     """
     import json
     from base64 import urlsafe_b64decode
@@ -100,29 +104,26 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
         raise InvalidArgumentError(
             f"resume_token must be a str or None, not {type(token).__name__}"
         )
-    listing: Any = None
-    given = b""
     try:
         content = urlsafe_b64decode(token + "=" * (-len(token) % 4))[_CHECKSUM_SIZE:]
-        head, _, given = content.partition(b"\n")
-        if _pack(content) == token:
-            listing = json.loads(head)
+        line, _, yielded = content.partition(b"\n")
+        head = json.loads(line) if _encode(content) == token else None
     except (RecursionError, ValueError):
-        pass  # then it is none of ours
-    # Nobody but us makes tokens, but anybody can.
-    match listing:
+        head, yielded = None, b""
+    # Tokens are untrusted input: the checksum shows damage, but anybody can compute it.
+    match head:
         case [int(version), *_] if version != _VERSION:
             raise InvalidArgumentError(
                 f"resume_token must be of format {_VERSION}, not {version}: "
                 "another version of iotjobs-client made it"
             )
         case [int(), str(of_job_id), [*of_statuses], int(index), next_token, int(reach)] if (
-            next_token is None or (isinstance(next_token, str) and is_encodable(next_token))
-        ) and 0 <= index < max(len(of_statuses), 1):
+            is_encodable(next_token or "") and 0 <= index < max(len(of_statuses), 1)
+        ):
             pass
         case _:
             raise InvalidArgumentError(
-                "resume_token must be whole and unchanged, as this library made it; "
+                "resume_token must be complete and unchanged, as this library made it; "
                 f"these {len(token)} characters are not"
             )
     if (of_job_id, of_statuses) != (job_id, list(statuses)):
@@ -131,11 +132,9 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
             f"resume_token must be of the same listing: it is of job {of_job_id!r} with status "
             f"{of_statuses or None}, not of job {job_id!r} with status {own or None}"
         )
-    fingerprints = (
-        given[start : start + _FINGERPRINT_SIZE]
-        for start in range(0, len(given), _FINGERPRINT_SIZE)
-    )
-    return Position(index, next_token, tuple(fingerprints), reach)
+    starts = range(0, len(yielded), _FINGERPRINT_SIZE)
+    fingerprints = tuple(yielded[start : start + _FINGERPRINT_SIZE] for start in starts)
+    return Position(index, next_token, fingerprints, reach)
 
 
 def _fingerprint(execution: JobExecutionSummary) -> bytes:
@@ -143,12 +142,12 @@ def _fingerprint(execution: JobExecutionSummary) -> bytes:
     return _digest(identity.encode(errors="surrogatepass"), _FINGERPRINT_SIZE)
 
 
-def _pack(content: bytes) -> str:
+def _encode(content: bytes) -> str:
+    """Encode ``content`` in one way only, so that comparing tokens shows any change."""
     from base64 import urlsafe_b64encode
 
-    # Packed again and compared, a token shows any change, even one that base64 would pass over.
-    packed = urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
-    return packed.rstrip(b"=").decode()
+    encoded = urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
+    return encoded.rstrip(b"=").decode()
 
 
 def _digest(data: bytes, size: int) -> bytes:

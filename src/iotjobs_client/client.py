@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from os import getpid
-from threading import RLock
-from time import monotonic
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iotjobs_client import _decode
-from iotjobs_client._ahead import CallAhead, pause
+from iotjobs_client import _botocore
+from iotjobs_client._decode import decode
+from iotjobs_client._request import RateLimiter, Request, Slot
 from iotjobs_client.exceptions import (
     ConfigurationError,
     InvalidArgumentError,
-    mapped,
-    without_secrets,
+    redact,
     wrong_argument,
 )
 from iotjobs_client.paginator import LARGEST_PAGE, JobExecutionPaginator
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from boto3.session import Session
     from botocore.client import BaseClient
     from botocore.config import Config
@@ -32,68 +29,39 @@ if TYPE_CHECKING:
 
 
 _LOWEST_RATE, _HIGHEST_RATE = 0.001, 1_000_000
-_IMPORTED_BY = getpid()
+_IMPORTED_BY = os.getpid()
 
 
 class SupportsListJobExecutionsForJob(Protocol):
-    """What an :class:`IoTJobsClient` needs of a client: this one method.
+    """The only method of a client that an :class:`IoTJobsClient` needs.
 
-    A boto3 ``iot`` client has it; so may a stand-in of your own.
+    A boto3 ``iot`` client has it, and a test double of yours may have it, too.
     """
 
     @property
     def list_job_executions_for_job(self) -> Callable[..., Any]:
-        """What boto3's method of that name takes and returns.
+        """The method of this name, with the arguments and results of boto3's.
 
-        It is called with ``jobId``, ``maxResults`` and, where they apply, ``status`` and
+        It is called with ``jobId``, ``maxResults`` and, if they apply, ``status`` and
         ``nextToken``.
         """
         ...
 
 
-def check_rate(requests_per_second: object) -> None:
-    """Check a rate.
+def to_rate(requests_per_second: object) -> float | None:
+    """Return a rate as a ``float``.
 
     Raises:
         InvalidArgumentError: It is neither ``None`` nor a number from 0.001 to 1,000,000.
     """
-    if requests_per_second is not None and (
-        isinstance(requests_per_second, bool)
-        or not isinstance(requests_per_second, (int, float))
-        or not _LOWEST_RATE <= requests_per_second <= _HIGHEST_RATE
-    ):
+    if requests_per_second is None:
+        return None
+    rate: Any = requests_per_second
+    is_number: bool = isinstance(requests_per_second, Real) and type(rate) is not bool
+    if not is_number or not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
         rule = f"a number from {_LOWEST_RATE} to {_HIGHEST_RATE:,}, or None"
-        raise wrong_argument("requests_per_second", rule, requests_per_second)
-
-
-def _is_str(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_url(value: object) -> bool:
-    from urllib.parse import urlsplit
-
-    if not isinstance(value, str):
-        return False
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of a port that is none
-        return False
-
-
-def _has(method: str) -> Callable[[object], bool]:
-    return lambda value: callable(getattr(value, method, None))
-
-
-# What builds a boto3 client: whether a value will do, and the rule that it has to follow.
-_BUILDING_OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "session": (_has("client"), "a boto3 Session or None"),
-    "region_name": (_is_str, "a str or None"),
-    "profile_name": (_is_str, "a str or None"),
-    "endpoint_url": (_is_url, "an http or https URL with a host, or None"),
-    "config": (_has("merge"), "a botocore Config or None"),
-}
+        raise wrong_argument("requests_per_second", rule, rate)
+    return float(rate)
 
 
 class IoTJobsClient:
@@ -112,7 +80,8 @@ class IoTJobsClient:
         client: A boto3 ``iot`` client to borrow, stubbed or not, or any object with the method
             ``list_job_executions_for_job``. Only ``requests_per_second`` can be combined with it.
         session: The :class:`~boto3.session.Session` to build the client from. It cannot be
-            combined with ``profile_name``.
+            combined with ``profile_name``. Without both, the client comes from boto3's default
+            session if the process has set one up, as with ``boto3.client``.
         region_name: The AWS region, such as ``"eu-west-1"``.
         profile_name: The profile in the AWS configuration files.
         endpoint_url: The URL to send requests to, instead of the region's endpoint.
@@ -141,52 +110,29 @@ class IoTJobsClient:
         config: Config | None = None,
         requests_per_second: float | None = None,
     ) -> None:
-        self._options: dict[str, Any] = {
-            "session": session,
-            "region_name": region_name,
-            "profile_name": profile_name,
-            "endpoint_url": endpoint_url,
-            "config": config,
-            "requests_per_second": requests_per_second,
-        }
-        self._check_options(client)
-        self._interval = 0.0 if requests_per_second is None else 1 / requests_per_second
-        self._next_request_at = 0.0
-        # Whose connections the boto3 client may hold: a borrowed one can be older than a fork.
-        self._pid = _IMPORTED_BY
-        # By process: a fork copies a lock that another thread holds, and nobody would release it.
-        self._locks: dict[int, RLock] = {}
+        options = _given(
+            session=session,
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=endpoint_url,
+            config=config,
+        )
+        _check_options(client, options)
+        self._boto3_client: Request[Any] = Request(
+            partial(_botocore.build_client, **options) if client is None else lambda: client
+        )
+        if client is not None:
+            _botocore.register_handlers(client)
+        self._rate = RateLimiter(to_rate(requests_per_second))
+        self._options = _given(client=client, **options, requests_per_second=requests_per_second)
         self._is_closed = False
-        self._is_borrowed = client is not None
-        self._client: Any = client
-        if client is not None:
-            _decode.install(client)
-
-    def _check_options(self, client: object) -> None:
-        options = {name: value for name, value in self._options.items() if value is not None}
-        check_rate(options.pop("requests_per_second", None))
-        if client is not None:
-            if isinstance(client, IoTJobsClient) or not _has("list_job_executions_for_job")(client):
-                rule = "an iot client with a method list_job_executions_for_job, or None"
-                raise wrong_argument("client", rule, client)
-            if options:
-                raise InvalidArgumentError(
-                    f"client must be given without {', '.join(options)}, which would build another"
-                )
-        for name, value in options.items():
-            is_right, rule = _BUILDING_OPTIONS[name]
-            if not is_right(value):
-                raise wrong_argument(name, rule, value)
-        if "session" in options and "profile_name" in options:
-            raise InvalidArgumentError(
-                "profile_name must be given without session, which has a profile of its own"
-            )
+        # A borrowed client may have connections from before a fork.
+        self._pid = _IMPORTED_BY
 
     def __repr__(self) -> str:
-        """The client as a call, with the options that are set."""
-        options = {"client": self._client} if self._is_borrowed else self._options
-        given = (f"{name}={value!r}" for name, value in options.items() if value is not None)
-        return without_secrets(f"{type(self).__name__}({', '.join(given)})")
+        """Return the client as a call, with the options that are set."""
+        given = (f"{name}={value!r}" for name, value in self._options.items())
+        return redact(f"{type(self).__name__}({', '.join(given)})")
 
     def __reduce__(self) -> tuple[Callable[[], IoTJobsClient], tuple[()]]:
         """Pickle the options of an owning client.
@@ -194,116 +140,56 @@ class IoTJobsClient:
         Raises:
             TypeError: The client borrows its boto3 client or its session, which do not pickle.
         """
-        for name, is_there in (
-            ("client", self._is_borrowed),
-            ("session", self._options["session"] is not None),
-        ):
-            if is_there:
-                raise TypeError(
-                    f"cannot pickle an {type(self).__name__} with a {name} of yours; in the "
-                    "other process, build one from region_name, profile_name and so on"
-                )
+        for name in self._options.keys() & {"client", "session"}:
+            raise TypeError(
+                f"cannot pickle an {type(self).__name__} with a {name} of yours; in the "
+                "other process, build one from region_name, profile_name and so on"
+            )
         return partial(type(self), **self._options), ()
 
     def __enter__(self) -> Self:
-        """Nothing is built yet: the first request does that."""
+        """Return the client. Nothing is built yet: the first request does that."""
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the client."""
         self.close()
 
     async def __aenter__(self) -> Self:
-        """As in ``with``."""
+        """Return the client. Nothing is built yet: the first request does that."""
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the client.
-
-        The event loop goes on where a thread is building the boto3 client just now; then a
-        cancellation leaves it to be closed a moment later.
-        """
-        lock = self._lock
-        if lock.acquire(blocking=False):
-            try:
-                self.close()
-            finally:
-                lock.release()
-        else:
-            try:
-                closing = CallAhead(self.close)
-            except RuntimeError:  # of a process that cannot have another thread
-                self.close()
-                return
-            await closing.ended()
-            closing.take()
+    async def __aexit__(self, *_: object) -> None:
+        """Close the client, which waits for nothing."""
+        self.close()
 
     def close(self) -> None:
-        """Close the boto3 client if this client owns it; a borrowed one stays as it is.
+        """Close the boto3 client if this client owns it; a borrowed one stays open.
 
         A listing that requests a page afterwards raises a :class:`ConfigurationError`. Closing
-        twice does no harm.
+        twice is harmless.
         """
-        with self._lock:
-            self._is_closed = True
-            if self._client is not None and not self._is_borrowed:
-                self._client.close()
+        self._is_closed = True
+        boto3_client = self._boto3_client.take()
+        if boto3_client is not None and "client" not in self._options:
+            boto3_client.close()
 
     @property
     def boto3_client(self) -> Any:
-        """The boto3 ``iot`` client underneath, for other operations; built now if necessary.
+        """The underlying boto3 ``iot`` client, for other operations; built now if necessary.
 
         Raises:
             ConfigurationError: It cannot be built, or this client is closed.
         """
-        with self._lock:  # boto3 does not promise that clients can be built by two threads
-            if self._is_closed:
-                raise ConfigurationError("this IoTJobsClient is closed")
-            if self._client is None:
-                client = self._build()
-                if self._is_closed:
-                    client.close()
-                    raise ConfigurationError("this IoTJobsClient was closed")
-                if self._client is None:
-                    self._client = client
-                else:  # a signal handler was faster
-                    client.close()
-            if self._pid != getpid():
-                # Two processes on one connection would read each other's answers.
-                _decode.drop_connections(self._client)
-                self._pid = getpid()
-            return self._client
-
-    @property
-    def _lock(self) -> RLock:
-        # Reentrant, since a signal handler may use or close the client while it is built.
-        return self._locks.setdefault(getpid(), RLock())
-
-    def _build(self) -> Any:
-        import boto3
-
-        options = dict(self._options)
-        del options["requests_per_second"]
-        profile_name, given_session = options.pop("profile_name"), options.pop("session")
-        try:
-            with mapped:
-                # Not boto3's default session: others may be building a client from it right now.
-                session: Any = given_session or boto3.Session(profile_name=profile_name)
-                client = session.client("iot", **options)
-        except ValueError as error:  # botocore's word for an endpoint_url that is none
-            raise ConfigurationError(without_secrets(str(error))) from error
-        _decode.install(client)
-        return client
+        boto3_client = None if self._is_closed else self._boto3_client.result()
+        if self._is_closed:
+            self.close()  # It may have been closed while the boto3 client was built.
+            raise ConfigurationError("this IoTJobsClient is closed")
+        if self._pid != os.getpid():
+            # Two processes on one connection would read each other's responses.
+            _botocore.drop_connections(boto3_client)
+            self._pid = os.getpid()
+        return boto3_client
 
     def list_job_executions_for_job(
         self,
@@ -350,25 +236,53 @@ class IoTJobsClient:
         ``resume_token`` to continue with.
         """
         return JobExecutionPaginator(
-            self._list_page, job_id, status, page_size, max_items, resume_token, prefetch
+            self, job_id, status, page_size, max_items, resume_token, prefetch
         )
 
-    def _list_page(self, arguments: Mapping[str, object]) -> JobExecutionPage:
-        self._wait_for_turn()
-        client = self.boto3_client
-        with mapped:
-            return _decode.decode(_decode.call(client, arguments))
+    def _list_page(self, arguments: Mapping[str, object], slot: Slot) -> JobExecutionPage:
+        # Built before the slot is used: it would be over when the boto3 client is built.
+        boto3_client = self.boto3_client
+        slot.wait()
+        return decode(*_botocore.list_job_executions_for_job(boto3_client, arguments))
 
-    def _wait_for_turn(self) -> None:
-        if not self._interval:
-            return
-        _ = self.boto3_client  # built now: that takes a while, and the turn would be over
-        while True:
-            with self._lock:
-                now = monotonic()
-                left = self._next_request_at - now
-                if left <= 0:
-                    self._next_request_at = now + self._interval
-                    return
-            # No turn is taken before it comes: whoever is interrupted or given up leaves no gap.
-            pause(left)
+
+# The methods by which the options that build a boto3 client are recognised, and the rules.
+_OPTIONS = {
+    "session": ("client", "a boto3 Session or None"),
+    "region_name": ("encode", "a str or None"),
+    "profile_name": ("encode", "a str or None"),
+    "endpoint_url": ("encode", "a URL that begins with http:// or https://, or None"),
+    "config": ("merge", "a botocore Config or None"),
+}
+
+
+def _check_options(client: object, options: Mapping[str, object]) -> None:
+    if client is not None and options:
+        raise InvalidArgumentError(
+            f"client must be given without {', '.join(options)}, which would build another"
+        )
+    if "session" in options and "profile_name" in options:
+        raise InvalidArgumentError(
+            "profile_name must be given without session, which has a profile of its own"
+        )
+    if isinstance(client, str):
+        raise wrong_argument("client", "a boto3 iot client (is it the region_name?)", client)
+    rule = "a boto3 iot client, or another object with a method list_job_executions_for_job"
+    if client is not None and (
+        isinstance(client, IoTJobsClient) or not _has(client, "list_job_executions_for_job")
+    ):
+        raise wrong_argument("client", rule, client)
+    for name, value in options.items():
+        method, rule = _OPTIONS[name]
+        is_url = str(value).startswith(("http://", "https://"))
+        if not _has(value, method) or (name == "endpoint_url" and not is_url):
+            raise wrong_argument(name, rule, value)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _has(value: object, method: str) -> bool:
+    # The methods of aioboto3 and aiobotocore return coroutines.
+    return callable(getattr(value, method, None)) and not _botocore.is_asynchronous(value)

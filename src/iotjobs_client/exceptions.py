@@ -1,16 +1,16 @@
-"""Every error of this library, and the one function that maps botocore's errors to them.
+"""The errors of this library.
 
 ::
 
     IoTJobsError                      catch this one to catch them all
     ├── InvalidArgumentError          a wrong argument, refused before any request; also ValueError
-    ├── ConfigurationError            no region, no such profile, an unusable endpoint
+    ├── ConfigurationError            no region, no such profile, an unusable endpoint or CA bundle
     │   └── CredentialsError          no, partial, expired or unobtainable credentials
-    ├── TransportError                no answer: DNS, refused, TLS, proxy, connection lost
-    │   └── RequestTimeoutError       no answer in time; also TimeoutError
-    ├── MalformedResponseError        an answer that cannot be understood
-    │   └── PaginationError           the service gave a token for the second time
-    └── ServiceError                  the service answered with an error
+    ├── TransportError                no complete response: DNS, refused, TLS, proxy, lost
+    │   └── RequestTimeoutError       no response in time; also TimeoutError
+    ├── MalformedResponseError        a response that cannot be understood
+    │   └── PaginationError           the service returned a token for the second time
+    └── ServiceError                  the service responded with an error
         ├── InvalidRequestError       InvalidRequestException
         ├── ResourceNotFoundError     ResourceNotFoundException: no such job
         ├── ThrottlingError           ThrottlingException, and the other throttling codes
@@ -26,23 +26,18 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from typing import Any
 
 OPERATION = "ListJobExecutionsForJob"
 _LONGEST_LINE = 2_000
 _LONGEST_TEXT = 10_000
-_SHORTEST_SECRET = 8
-# What error messages repeat of a request: botocore the URL, and AWS, where it refuses a signature,
-# the headers that were signed, with the session token.
+# Error messages repeat parts of a request: botocore's the URL, and AWS's the signed headers, with
+# the session token, if it refuses a signature.
 _SECRETS = re.compile(
     r"""(?ix)
     (://) [^/\s]+ (?=@)
     | (/things\?) [^\s"']+
-    | ((?:nextToken|x-amz-security-token|credential|signature) ["']? \s* [:=] \s* ["']?) [^\s&"',]+
+    | ((?:x-amz-security-token|credential|signature) ["']? \s* [:=] \s* ["']?) [^\s&"',]+
     """
 )
 _short = reprlib.Repr()
@@ -54,9 +49,9 @@ class IoTJobsError(Exception):
 
     Attributes:
         job_id: The job that was being listed, or ``None`` outside a listing.
-        resume_token: Where the listing stopped: pass it to
-            :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job` to continue from
-            there, in this process or another. ``None`` outside a listing.
+        resume_token: The token to continue the listing from where it stopped: pass it to
+            :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job`, in this process or
+            another. ``None`` outside a listing.
         is_retryable: Whether the same request may well succeed if it is sent again unchanged.
     """
 
@@ -66,29 +61,18 @@ class IoTJobsError(Exception):
     def __init__(
         self, message: str = "", *, job_id: str | None = None, resume_token: str | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(redact(message))
         self.job_id = job_id
         self.resume_token = resume_token
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, without credentials that the service may have repeated in it."""
+        super().__setattr__(name, redact(value) if isinstance(value, str) else value)
 
     def __str__(self) -> str:
         """One line: what failed, and for which job."""
         text = self._describe() or type(self).__name__
         return one_line(text if self.job_id is None else f"job {self.job_id!r}: {text}")
-
-    def _hide(self, secret: str) -> None:
-        """Take ``secret``, which the service may have repeated, out of every text."""
-        if len(secret) < _SHORTEST_SECRET:
-            return  # it might be any word
-        from urllib.parse import quote
-
-        # As it is or as in a URL, and also where a long text was cut within it.
-        start = secret[:_SHORTEST_SECRET]
-        forms = secret, quote(secret, safe=""), start, quote(start, safe="")
-        secrets = re.compile("|".join(rf"{re.escape(form)}[^\s&\"',]*" for form in forms))
-        self.args = tuple(secrets.sub("…", str(text)) for text in self.args)
-        for name, value in vars(self).items():
-            if isinstance(value, str):
-                setattr(self, name, secrets.sub("…", value))
 
     def _describe(self) -> str:
         return str(self.args[0])
@@ -103,11 +87,14 @@ class ConfigurationError(IoTJobsError):
 
 
 class CredentialsError(ConfigurationError):
-    """There are no credentials, or they are partial, expired or could not be obtained."""
+    """There are no credentials, or they are partial, expired or could not be obtained.
+
+    ``is_retryable`` is true if the source of the credentials may respond later.
+    """
 
 
 class TransportError(IoTJobsError):
-    """No response: name resolution, a refused or lost connection, TLS, a proxy."""
+    """No complete response: name resolution, a refused or lost connection, TLS, a proxy."""
 
     is_retryable = True
 
@@ -119,10 +106,10 @@ class RequestTimeoutError(TransportError, TimeoutError):
 class MalformedResponseError(IoTJobsError):
     """A response that cannot be understood. None of its page was yielded.
 
-    The text names the request and, where one execution is at fault, its position in the page.
+    The text names the request and, if one execution is at fault, its position in the page.
 
     Attributes:
-        request_id: The service's id of the request, where it sent one.
+        request_id: The service's id of the request; ``None`` if it sent none.
     """
 
     is_retryable = True
@@ -154,11 +141,11 @@ class ServiceError(IoTJobsError):
 
     Attributes:
         code: The service's error code, such as ``"ThrottlingException"``; ``None`` without one.
-        message: The service's own words; empty where it sent none.
+        message: The service's own message; empty if it sent none.
         operation: ``"ListJobExecutionsForJob"``.
-        http_status: The HTTP status of the answer; ``None`` where a stub gave none.
-        request_id: The service's id of the request; ``None`` where it sent none.
-        attempts: How often botocore sent the request; ``None`` where a stub does not say.
+        http_status: The HTTP status of the response; ``None`` if a stub set none.
+        request_id: The service's id of the request; ``None`` if it sent none.
+        attempts: How often botocore sent the request; ``None`` if a stub does not say.
     """
 
     operation: str = OPERATION
@@ -222,263 +209,35 @@ class AccessDeniedError(ServiceError):
 
 
 class InternalServiceError(ServiceError):
-    """Any other answer with a 5xx status."""
+    """Any other response with a 5xx status."""
 
     is_retryable = True
 
 
-# The one mapping: a ClientError by its code, then by its HTTP status; any other of botocore's
-# errors by the name of its class or of the nearest base that stands here. By name, so that
-# neither importing this module imports botocore, nor a class that one version lacks matters.
-
-_BY_CODE: dict[str, type[ServiceError]] = {
-    "InvalidRequestException": InvalidRequestError,
-    "ValidationError": InvalidRequestError,
-    "ValidationException": InvalidRequestError,
-    "ResourceNotFoundException": ResourceNotFoundError,
-    "ServiceUnavailableException": ServiceUnavailableError,
-    "ServiceUnavailable": ServiceUnavailableError,
-    "RequestTimeout": ServiceUnavailableError,
-    "RequestTimeoutException": ServiceUnavailableError,
-    "InternalError": InternalServiceError,
-    "InternalException": InternalServiceError,
-    "InternalFailure": InternalServiceError,
-    "InternalFailureException": InternalServiceError,
-    "InternalServerError": InternalServiceError,
-    "InternalServerException": InternalServiceError,
-    **dict.fromkeys(
-        (  # those that botocore's standard retry mode takes for throttling
-            "BandwidthLimitExceeded",
-            "EC2ThrottledException",
-            "LimitExceededException",
-            "PriorRequestNotComplete",
-            "ProvisionedThroughputExceededException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "SlowDown",
-            "ThrottledException",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-            "TransactionInProgressException",
-        ),
-        ThrottlingError,
-    ),
-    **dict.fromkeys(
-        (  # AWS's common errors that speak of the caller, its credentials or its signature
-            "AccessDenied",
-            "AccessDeniedException",
-            "AuthFailure",
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "IncompleteSignature",
-            "IncompleteSignatureException",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "NotAuthorized",
-            "OptInRequired",
-            "RequestExpired",
-            "RequestTimeTooSkewed",
-            "SignatureDoesNotMatch",
-            "UnauthorizedException",
-            "UnauthorizedOperation",
-            "UnrecognizedClientException",
-        ),
-        AccessDeniedError,
-    ),
-}
-
-_BY_HTTP_STATUS: dict[int, type[ServiceError]] = {
-    401: AccessDeniedError,
-    403: AccessDeniedError,
-    429: ThrottlingError,
-    502: ServiceUnavailableError,
-    503: ServiceUnavailableError,
-    504: ServiceUnavailableError,
-}
-
-_FIRST_FAULT = 500
-
-# What is raised where a program, a file or a prompt fails that credentials should come from.
-_UNOBTAINABLE = (EOFError, FileNotFoundError, PermissionError, RuntimeError, ValueError)
-
-_BY_BOTOCORE_CLASS: dict[str, type[IoTJobsError]] = {
-    "BotoCoreError": ConfigurationError,  # most of them, and whatever botocore adds
-    "UndefinedModelAttributeError": ConfigurationError,
-    "InvalidRegionError": ConfigurationError,  # a ValidationError, but not of our arguments
-    **dict.fromkeys(
-        (
-            "MissingParametersError",
-            "ParamValidationError",
-            "ValidationError",
-        ),
-        InvalidArgumentError,
-    ),
-    **dict.fromkeys(
-        (
-            "CredentialRetrievalError",
-            "LoginError",
-            "MetadataRetrievalError",
-            "NoAuthTokenError",
-            "NoCredentialsError",
-            "PartialCredentialsError",
-            "RefreshWithMFAUnsupportedError",
-            "SSOError",
-            "TokenRetrievalError",
-            "UnknownCredentialError",
-            "UnknownTokenProviderError",
-        ),
-        CredentialsError,
-    ),
-    "ConnectionError": TransportError,
-    "HTTPClientError": TransportError,
-    "IncompleteReadError": TransportError,
-    "ConnectTimeoutError": RequestTimeoutError,
-    "ReadTimeoutError": RequestTimeoutError,
-    "ChecksumError": MalformedResponseError,
-    "FlexibleChecksumError": MalformedResponseError,
-    "ResponseParserError": MalformedResponseError,
-    "PaginationError": PaginationError,
-    "CapacityNotAvailableError": ThrottlingError,  # botocore's own rate limiter
-}
-
-
-def from_botocore(error: Exception) -> IoTJobsError | None:
-    """Our error for one of botocore's; ``None`` for an error that is not botocore's."""
-    names = [
-        base.__name__ for base in type(error).__mro__ if base.__module__.startswith("botocore.")
-    ]
-    if "BotoCoreError" not in names and (names or isinstance(error, _UNOBTAINABLE)):
-        if _is_of_credentials(error):
-            return CredentialsError(f"{type(error).__name__}: {without_secrets(str(error))}")
-        if "ClientError" in names:
-            return _from_answer(getattr(error, "response", None))
-    for name in names:
-        if name in _BY_BOTOCORE_CLASS:
-            return _BY_BOTOCORE_CLASS[name](without_secrets(str(error)))
-    return None
-
-
-def _is_of_credentials(error: Exception) -> bool:
-    """Whether ``error`` came up while botocore obtained credentials to sign our request.
-
-    For that it may call STS or SSO, whose answers would pass for answers to our request, run a
-    program or read a file.
-    """
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_globals.get("__name__") == "botocore.credentials":
-            return True
-        traceback = traceback.tb_next
-    return False
-
-
-class _ErrorMapping:
-    """A context in which botocore's errors become ours; every other passes through untouched."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        ours = from_botocore(exc_value) if isinstance(exc_value, Exception) else None
-        if ours is None:
-            return
-        try:
-            raise ours from exc_value
-        finally:
-            # Our traceback holds this frame: with these, both would be kept in a cycle.
-            del ours, exc_value, traceback
-
-
-mapped: _ErrorMapping = _ErrorMapping()
-
-
-def _from_answer(response: object) -> ServiceError:
-    # A stub may leave out or misshape any part of it.
-    error = _member(response, "Error", dict)
-    metadata = _member(response, "ResponseMetadata", dict)
-    code = without_secrets(_member(error, "Code", str) or "") or None
-    if code is not None:  # "namespace#Code:url", which not every botocore takes apart
-        code = code.rpartition("#")[2].partition(":")[0]
-    status = _member(metadata, "HTTPStatusCode", int)
-    retries = _member(metadata, "RetryAttempts", int)
-    return service_error(code, status)(
-        without_secrets(_member(error, "Message", str) or ""),
-        code=code,
-        http_status=status,
-        request_id=request_id_of(metadata),
-        attempts=None if retries is None else retries + 1,
-    )
-
-
-def service_error(code: str | None, status: int | None) -> type[ServiceError]:
-    """Our class for an answer with this code and HTTP status."""
-    ours = _BY_CODE.get(code or "") or _BY_HTTP_STATUS.get(status or 0)
-    if ours is not None:
-        return ours
-    return ServiceError if status is None or status < _FIRST_FAULT else InternalServiceError
-
-
-def request_id_of(metadata: object) -> str | None:
-    """The request id in botocore's ``ResponseMetadata``, where there is one."""
-    request_id: str | None = _member(metadata, "RequestId", str)
-    if request_id is None:  # botocore passes over it in a 5xx without a body
-        request_id = _member(_member(metadata, "HTTPHeaders", dict), "x-amzn-requestid", str)
-    return None if request_id is None else without_secrets(request_id)
-
-
-def _member(container: object, name: str, kind: type) -> Any:
-    value = container.get(name) if is_object(container) else None
-    return value if isinstance(value, kind) else None
-
-
-def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
-    """Whether ``value`` can be what JSON calls an object."""
-    return isinstance(value, Mapping)
-
-
-def is_encodable(text: str) -> bool:
-    """Whether ``text`` can be sent: JSON can hold halves of characters, which cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
-    """The error for the argument ``name``: what it must be, and what it is."""
-    if isinstance(value, str):
-        value = without_secrets(value)
+    """Return the error for the argument ``name``: what it must be, and what it is."""
+    # Redacted before it is shortened, which may cut away what shows where a password is.
+    shown = redact(value) if isinstance(value, str) else value
     try:
-        text = one_line(_short.repr(value))
-    except ValueError:  # from an int that is longer than Python prints
+        text = one_line(_short.repr(shown))
+    except ValueError:  # Python does not print very long integers.
         text = f"this {type(value).__name__}"
     return InvalidArgumentError(f"{name} must be {rule}, not {text}")
 
 
-def without_secrets(text: str) -> str:
-    """``text`` without the credentials, signatures and service's tokens of a request.
+def redact(text: str) -> str:
+    """Return ``text`` without the credentials and signatures of a request.
 
-    Cut where it is absurdly long, for it takes time to go through.
+    A very long text is cut first, because it takes time to search.
     """
     return _SECRETS.sub(r"\1\2\3…", text[:_LONGEST_TEXT])
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line of printable characters, cut where it is absurdly long.
+    """Return ``text`` as one line of printable characters, cut if it is very long.
 
-    What the service sends ends in logs and on terminals: it must not be able to forge a line
-    or to steer one.
+    Messages of the service are shown in logs and terminals. They must not be able to forge a line
+    or to control a terminal.
     """
     line = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""What a listing is made of: a status, a summary of one job execution, and a page of summaries.
+"""The models: the status of a job execution, a summary of one, and a page of summaries.
 
 The names are those of the AWS IoT API reference (``JobExecutionSummaryForJob`` and
 ``JobExecutionSummary``) in snake case.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from enum import Enum
+from math import inf
+from operator import index
+from typing import Any
 
 import attrs
 
@@ -19,7 +22,7 @@ class JobExecutionStatus(str, Enum):
 
     A member is a :class:`str`: it equals, hashes, sorts and prints as the service's word.
     A word that this library does not know is kept, not rejected: ``JobExecutionStatus("PAUSED")``
-    is a status whose :attr:`is_known` is false. Iterating over the class gives the eight.
+    is a status whose :attr:`is_known` is false. Iterating over the class yields the eight.
 
     >>> JobExecutionStatus.TIMED_OUT == "TIMED_OUT"
     True
@@ -46,7 +49,7 @@ class JobExecutionStatus(str, Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> JobExecutionStatus | None:
-        # A member made on the spot, not stored: words from outside must not grow the process.
+        # Not stored, because words that the service sends must not make the process grow.
         if not isinstance(value, str) or not value:
             return None
         word = str.__str__(value)
@@ -57,63 +60,79 @@ class JobExecutionStatus(str, Enum):
     def __str__(self) -> str:
         return self.value
 
-    def __format__(self, format_spec: str) -> str:
-        return format(self.value, format_spec)
-
     @property
     def is_known(self) -> bool:
-        """Whether this is one of the eight documented statuses."""
+        """True for the eight documented statuses."""
         return self.value in type(self).__members__
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the execution is over; false for a status that this library does not know.
+        """True if the execution is over; false for a status that this library does not know.
 
-        Where a job retries, a thing whose execution is FAILED or TIMED_OUT may still be given
-        another one, with a higher ``execution_number``.
+        If the job retries, a thing whose execution is FAILED or TIMED_OUT may still get another
+        one, with a higher ``execution_number``.
         """
         return self.is_known and self not in (self.QUEUED, self.IN_PROGRESS)
 
 
-def to_thing_arn(value: str) -> str:
-    """``value``, if it can be an ARN."""
+def check_text(value: str, name: str = "thing_arn") -> str:
+    """Return ``value`` if it is a ``str`` that is not empty."""
     if not isinstance(value, str) or not value:
-        raise wrong_argument("thing_arn", "a string that is not empty", value)
+        raise wrong_argument(name, "a string that is not empty", value)
     return value
 
 
-def to_status(value: JobExecutionStatus | str) -> JobExecutionStatus:
-    """The status that ``value`` is, or is the word for."""
-    if type(value) is JobExecutionStatus:
-        return value
-    if not isinstance(value, str) or not value:
-        raise wrong_argument("status", "a string that is not empty", value)
-    return JobExecutionStatus(value)
+def to_status(value: str) -> JobExecutionStatus:
+    """Return the status with this word."""
+    return JobExecutionStatus(check_text(value, "status"))
 
 
-def to_integer(value: int | None) -> int | None:
-    """``value``, if it is an integer or absent."""
-    if value is not None and type(value) is not int:
-        raise wrong_argument("execution_number and retry_attempt", "an int or None", value)
-    return value
+def to_int(name: str, value: Any, lowest: float = -inf, highest: float = inf) -> int:
+    """Return ``value`` as an ``int``; it may be of another integer type, such as ``numpy.int64``.
+
+    Raises:
+        InvalidArgumentError: It is no integer of this range, or a ``bool``.
+    """
+    limits = f" from {lowest} to {highest}" if highest < inf else f" of at least {lowest}"
+    rule = f"an int{limits if lowest > -inf else ''}"
+    if isinstance(value, bool):
+        raise wrong_argument(name, rule, value)
+    try:
+        number = index(value)
+    except TypeError:
+        raise wrong_argument(name, rule, value) from None
+    if not lowest <= number <= highest:
+        raise wrong_argument(name, rule, value)
+    return number
+
+
+def to_optional_int(value: Any) -> int | None:
+    """Return an ``execution_number`` or a ``retry_attempt`` as an ``int``, if there is one."""
+    return None if value is None else to_int("execution_number or retry_attempt", value)
 
 
 def to_utc(value: datetime | None) -> datetime | None:
-    """``value`` in UTC; a naive datetime is taken for UTC already."""
+    """Return ``value`` as a plain datetime in UTC; a naive one is taken as UTC already."""
     if value is None:
         return None
     if not isinstance(value, datetime):
         name = "queued_at, started_at and last_updated_at"
         raise wrong_argument(name, "a datetime or None", value)
-    zone = value.tzinfo
-    if zone is timezone.utc:
+    if type(value) is datetime and value.tzinfo is timezone.utc:
         return value
-    if zone is None:
-        return value.replace(tzinfo=timezone.utc)
+    if value != value:  # noqa: PLR0124  (the NaT of pandas is a datetime that is not itself)
+        return None
+    offset = value.utcoffset()
+    plain = datetime.combine(value.date(), value.time())
     try:
-        return value.astimezone(timezone.utc)
+        return (plain - offset if offset else plain).replace(tzinfo=timezone.utc)
     except OverflowError:
         raise wrong_argument("a time", "within the years 1 to 9999 in UTC", value) from None
+
+
+def is_encodable(value: object) -> bool:
+    """Return whether ``value`` is a ``str`` that can be sent, without lone surrogates."""
+    return isinstance(value, str) and value == value.encode(errors="ignore").decode()
 
 
 @attrs.frozen
@@ -146,13 +165,13 @@ class JobExecutionSummary:
     ('pump-7', True)
     """
 
-    thing_arn: str = attrs.field(converter=to_thing_arn)
+    thing_arn: str = attrs.field(converter=check_text)
     status: JobExecutionStatus = attrs.field(converter=to_status)
-    execution_number: int | None = attrs.field(default=None, converter=to_integer)
+    execution_number: int | None = attrs.field(default=None, converter=to_optional_int)
     queued_at: datetime | None = attrs.field(default=None, converter=to_utc)
     started_at: datetime | None = attrs.field(default=None, converter=to_utc)
     last_updated_at: datetime | None = attrs.field(default=None, converter=to_utc)
-    retry_attempt: int | None = attrs.field(default=None, converter=to_integer)
+    retry_attempt: int | None = attrs.field(default=None, converter=to_optional_int)
 
     @property
     def thing_name(self) -> str:

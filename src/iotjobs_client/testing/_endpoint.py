@@ -23,16 +23,15 @@ from uuid import uuid4
 
 import attrs
 
-from iotjobs_client.client import IoTJobsClient, check_rate
+from iotjobs_client.client import IoTJobsClient, to_rate
 from iotjobs_client.exceptions import (
     InvalidRequestError,
     ResourceNotFoundError,
     ThrottlingError,
-    is_object,
     wrong_argument,
 )
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
-from iotjobs_client.paginator import JOB_ID, LARGEST_PAGE, to_job_id
+from iotjobs_client.paginator import JOB_ID, LARGEST_PAGE, check_job_id
 from iotjobs_client.testing._faults import (
     DELIVERIES,
     WHOLE,
@@ -114,7 +113,7 @@ class LocalEndpoint:
         port: int = 0,
     ) -> None:
         for name, value in (("jobs", jobs), ("faults", faults or {})):
-            if not is_object(value):
+            if not isinstance(value, Mapping):
                 raise wrong_argument(name, "a mapping", value)
         if type(latency) not in (int, float) or not 0 <= latency < TIMEOUT_MAX:
             raise wrong_argument("latency", "a number of seconds of at least 0", latency)
@@ -123,8 +122,8 @@ class LocalEndpoint:
         for number in faults or ():
             if type(number) is not int or number < 1:
                 raise wrong_argument("the number of a fault's request", "1 or more", number)
-        check_rate(requests_per_second)
-        self._jobs = {to_job_id(job_id): Job(job_id, jobs[job_id]) for job_id in jobs}
+        to_rate(requests_per_second)
+        self._jobs = {check_job_id(job_id): Job(job_id, jobs[job_id]) for job_id in jobs}
         self._latency = latency
         self._rate = requests_per_second
         self._faults = {

@@ -8,7 +8,8 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from iotjobs_client.exceptions import is_object, wrong_argument
+from iotjobs_client._botocore import is_object
+from iotjobs_client.exceptions import wrong_argument
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_status, to_utc
 
 if TYPE_CHECKING:

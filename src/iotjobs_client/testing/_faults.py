@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Union, get_args
 
 import attrs
 
+from iotjobs_client._botocore import service_error
 from iotjobs_client.exceptions import (
     AccessDeniedError,
     InternalServiceError,
@@ -21,8 +22,6 @@ from iotjobs_client.exceptions import (
     ServiceUnavailableError,
     ThrottlingError,
     TransportError,
-    is_object,
-    service_error,
     wrong_argument,
 )
 
@@ -186,7 +185,7 @@ def _checked(answer: RawAnswer, lowest: int) -> RawAnswer:
         raise wrong_argument("the HTTP status of a fault", rule, answer.status)
     if not isinstance(answer.body, bytes):
         raise wrong_argument("the body of a RawAnswer", "bytes", answer.body)
-    if not is_object(answer.headers):
+    if not isinstance(answer.headers, Mapping):
         raise wrong_argument("the headers of a RawAnswer", "a mapping", answer.headers)
     for part in (part for header in answer.headers.items() for part in header):
         if not isinstance(part, str) or not part.isprintable():

@@ -13,7 +13,7 @@ import attrs
 from iotjobs_client.client import IoTJobsClient
 from iotjobs_client.exceptions import OPERATION, IoTJobsError, ServiceError, wrong_argument
 from iotjobs_client.models import JobExecutionSummary
-from iotjobs_client.paginator import LARGEST_PAGE, to_job_id, to_page_size, to_statuses
+from iotjobs_client.paginator import LARGEST_PAGE, check_job_id, to_page_size, to_statuses
 from iotjobs_client.testing._factories import make_response
 from iotjobs_client.testing._faults import to_answer_or_mishap, to_status_and_code
 from iotjobs_client.testing._session import TestingSession
@@ -73,7 +73,7 @@ def stubbed_client(
     if isinstance(pages, str) or not isinstance(pages, Iterable):
         raise wrong_argument("pages", "a list of pages", pages)
     statuses = to_statuses(status)
-    return _stubbed(_to_calls(to_job_id(job_id), pages, statuses, to_page_size(page_size)))
+    return _stubbed(_to_calls(check_job_id(job_id), pages, statuses, to_page_size(page_size)))
 
 
 @attrs.frozen

@@ -1,0 +1,150 @@
+"""Interrupts at each function entry and each return from C: nothing is lost, doubled or locked."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from support import JOB_ID, FleetClient
+
+import iotjobs_client
+from iotjobs_client import (
+    IoTJobsClient,
+    JobExecutionIterator,
+    JobExecutionSummary,
+    TransportError,
+)
+from iotjobs_client.testing import make_fleet
+
+FLEET = make_fleet(5)
+PACKAGE = str(Path(iotjobs_client.__file__).parent)
+
+# Python reports an interrupt that comes while a generator of ours is closed, and continues.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+with_and_without_prefetch = pytest.mark.parametrize("prefetch", [False, True], ids=["", "prefetch"])
+
+
+class Interrupt(KeyboardInterrupt):
+    """Raised at the point that a test chooses. An event loop stops for it, as for Ctrl-C."""
+
+
+@contextmanager
+def interrupt_at(point: int) -> Iterator[Callable[[], int]]:
+    """Raise at the given one of the points at which Python may run a signal handler.
+
+    Only points at which a function of this library runs count, or one that it calls. Yields a
+    function that returns how many there were.
+    """
+    count = 0
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        if event not in ("call", "c_return") or not is_ours(frame):
+            return
+        count += 1
+        if count == point:
+            raise Interrupt
+
+    sys.setprofile(profile)
+    try:
+        yield lambda: count
+    finally:
+        sys.setprofile(None)
+
+
+def is_ours(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(PACKAGE):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def start(client: FleetClient, *, prefetch: bool) -> JobExecutionIterator:
+    listing = IoTJobsClient(client).list_job_executions_for_job(
+        JOB_ID, page_size=2, prefetch=prefetch
+    )
+    return iter(listing)
+
+
+def rest_in_another_thread(executions: JobExecutionIterator) -> list[JobExecutionSummary]:
+    """What a thread finds that would wait for ever if a lock were left locked."""
+    found: list[JobExecutionSummary] = []
+    thread = threading.Thread(target=lambda: found.extend(executions), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive(), "a lock was left locked"
+    return found
+
+
+async def collect(executions: JobExecutionIterator, found: list[JobExecutionSummary]) -> None:
+    async for execution in executions:
+        found.append(execution)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["", "error"])
+@with_and_without_prefetch
+def test_next_is_interrupted_at_each_point(
+    prefetch: bool,  # noqa: FBT001
+    fails: bool,  # noqa: FBT001
+) -> None:
+    """The rest comes in another thread, which notices a lock that is left locked."""
+    point = 0
+    is_done = False
+    while not is_done:
+        point += 1
+        client = FleetClient(FLEET)
+        client.errors = {2: EndpointConnectionError(endpoint_url="x")} if fails else {}
+        executions = start(client, prefetch=prefetch)
+        found: list[JobExecutionSummary] = []
+        with suppress(Interrupt, TransportError), interrupt_at(point) as points:
+            for execution in executions:
+                found.append(execution)
+        is_done = points() < point
+        client.errors.clear()
+        token = executions.resume_token
+        if token is not None:
+            resumed = IoTJobsClient(FleetClient(FLEET)).list_job_executions_for_job(
+                JOB_ID, resume_token=token
+            )
+            assert [*found, *resumed] == FLEET, f"the token is wrong after point {point}"
+        assert [*found, *rest_in_another_thread(executions)] == FLEET, f"after point {point}"
+    assert point > 50
+
+
+@pytest.mark.parametrize("then", ["same loop", "other loop", "other thread"])
+@with_and_without_prefetch
+def test_anext_is_interrupted_at_each_point(
+    prefetch: bool,  # noqa: FBT001
+    then: str,
+) -> None:
+    """The iterator continues on the same loop, on another one and in another thread."""
+    loop = asyncio.new_event_loop()
+    point = 0
+    is_done = False
+    while not is_done:
+        point += 1
+        executions = start(FleetClient(FLEET), prefetch=prefetch)
+        found: list[JobExecutionSummary] = []
+        with suppress(Interrupt), interrupt_at(point) as points:
+            loop.run_until_complete(collect(executions, found))
+        is_done = points() < point
+        for task in asyncio.all_tasks(loop):  # The loop was stopped outside of it.
+            task.cancel()
+            loop.run_until_complete(asyncio.wait([task]))
+        if then == "same loop":
+            loop.run_until_complete(asyncio.wait_for(collect(executions, found), 30))
+        elif then == "other loop":
+            asyncio.run(asyncio.wait_for(collect(executions, found), 30))
+        else:
+            found += rest_in_another_thread(executions)
+        assert found == FLEET, f"after point {point}"
+    loop.close()
+    assert point > 50
