@@ -124,7 +124,12 @@ def storm(_: IoTJobsClient) -> None:
 
 
 def interrupt_in_package(_: int, frame: FrameType | None) -> None:
-    """Raise if a function of this library runs, or one that it calls; else try later."""
+    """Raise if a function of this library runs on an event loop, or one that it calls.
+
+    Otherwise the alarm comes again later, as long as a loop runs.
+    """
+    if asyncio._get_running_loop() is None:
+        return
     package = str(Path(iotjobs_client.__file__).parent)
     while frame is not None:
         if frame.f_code.co_filename.startswith(package):

@@ -39,9 +39,9 @@ from iotjobs_client import (
     ThrottlingError,
 )
 from iotjobs_client.cli import _plot, _terminal, _wait, main
-from iotjobs_client.cli._app import _quoted, app
-from iotjobs_client.cli._formats import FIELDS, Format, rows_as
-from iotjobs_client.cli._listing import RowsOut
+from iotjobs_client.cli._app import _shell_quote, app
+from iotjobs_client.cli._formats import FIELDS, Format, to_formatter
+from iotjobs_client.cli._listing import RowWriter
 from iotjobs_client.cli._output import OutputFile, StandardOutput
 from iotjobs_client.rollout import summarize
 from iotjobs_client.testing import Fault, LocalEndpoint, make_execution, make_fleet
@@ -171,13 +171,13 @@ class TestRows:
     @pytest.mark.parametrize("start", "=+-@")
     def test_no_cell_is_a_formula(self, start: str) -> None:
         """A spreadsheet takes a cell that begins so for one; a quote before it makes it text."""
-        row = rows_as(Format.csv, in_colour=False)[1]([make_execution(f"{start}1+1")])
+        row = to_formatter(Format.csv, in_colour=False)[1]([make_execution(f"{start}1+1")])
         assert row.startswith(f"'{start}1+1,arn:")
 
     def test_no_value_can_end_a_line(self) -> None:
         """Not even one that has in it what stands between two rows."""
         execution = make_execution('}, {"thing_name": ')
-        lines = rows_as(Format.ndjson, in_colour=False)[1]([execution] * 2).splitlines()
+        lines = to_formatter(Format.ndjson, in_colour=False)[1]([execution] * 2).splitlines()
         assert [json.loads(line)["thing_name"] for line in lines] == [execution.thing_name] * 2
 
 
@@ -430,10 +430,10 @@ class TestOutput:
         token = rows.resume_token
         Path("rows").write_text("before\n")
         output = OutputFile(Path("rows"), token)
-        rest = RowsOut(
+        rest = RowWriter(
             listing(JOB_ID, page_size=5, resume_token=token),
             output,
-            *rows_as(Format.ndjson, in_colour=False),
+            *to_formatter(Format.ndjson, in_colour=False),
             _terminal.Signals(),
         )
         rest.write()
@@ -501,7 +501,7 @@ class TestInterrupts:
         signals = _terminal.Signals()
         is_written = False
         try:
-            with signals.handled(), signals.held(can_be_forced=can_be_forced):
+            with signals.handled(), signals.deferred(can_be_forced=can_be_forced):
                 for _ in range(presses):
                     interrupt()
                 is_written = True
@@ -525,7 +525,7 @@ class TestInterrupts:
         """With 128 and its number, whatever comes after it."""
 
         def be_stopped() -> None:
-            with _terminal.faults_told(debug=False):
+            with _terminal.report_errors(debug=False):
                 try:
                     signal.raise_signal(signal.SIGTERM)
                 finally:
@@ -554,7 +554,7 @@ class TestInterrupts:
 
         class Output:
             is_empty = True
-            is_out_at_once = True
+            is_streamed = True
             may_block = True
             pages = 0
             text = ""
@@ -581,7 +581,7 @@ class TestInterrupts:
         listing = client.list_job_executions_for_job(JOB_ID, page_size=5, max_items=max_items)
         output: Any = Output()
         signals = _terminal.Signals()
-        rows = RowsOut(listing, output, *rows_as(Format.ndjson, in_colour=False), signals)
+        rows = RowWriter(listing, output, *to_formatter(Format.ndjson, in_colour=False), signals)
         if at_page == 1:
             with pytest.raises(KeyboardInterrupt), signals.handled():
                 rows.write()
@@ -686,10 +686,10 @@ class TestInterrupts:
         monkeypatch.setattr(os, "_exit", ended.append)
         signals = _terminal.Signals()
         with signals.handled():
-            signals.only_tell()
+            signals.start_reporting()
             interrupt()
             assert ended == []
-            monkeypatch.setattr(_terminal, "_PATIENCE", 0)
+            monkeypatch.setattr(_terminal, "_REPORT_SECONDS", 0)
             signal.raise_signal(signal.SIGTERM)
         assert ended == [130]
 
@@ -718,7 +718,7 @@ class TestInterrupts:
         """And no word steers the terminal that it is printed on."""
         with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as stream:
             monkeypatch.setattr(sys, "stderr", stream)
-            quoted = _quoted(word)
+            quoted = _shell_quote(word)
             assert quoted.isprintable()
             shell = [b"bash", b"-c", b"printf %s " + quoted.encode(encoding)]
             assert subprocess.run(shell, capture_output=True, check=True).stdout == os.fsencode(
@@ -923,7 +923,7 @@ class Terminal:
         ):
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
-            patch.setattr(_terminal, "_REDRAW_EVERY", 0)
+            patch.setattr(_terminal, "_REDRAW_SECONDS", 0)
             return run_main(*arguments)
 
     def close(self) -> None:
@@ -1027,7 +1027,7 @@ class TestTerminal:
 
         closed = Closed()  # whose size cannot be had either
         monkeypatch.setattr(sys, "stderr", closed)
-        monkeypatch.setattr(_terminal, "_REDRAW_EVERY", 0)
+        monkeypatch.setattr(_terminal, "_REDRAW_SECONDS", 0)
         options = ["--output=rows", *PAGE, f"--endpoint-url={endpoint.url}"]
         assert run_main("list", JOB_ID, *options) in (0, None)
         assert closed.writes == 2
@@ -1139,7 +1139,7 @@ class TestWait:
     ) -> None:
         """QUEUED is asked for once more, when IN_PROGRESS has none any longer."""
         with LocalEndpoint({JOB_ID: [make_execution("a", "IN_PROGRESS")]}) as endpoint:
-            has = _wait.Waiter._has
+            has = _wait.Waiter._has_executions
 
             def then_fail(waiter: _wait.Waiter, status: Any) -> bool:
                 if status == "IN_PROGRESS":
@@ -1147,7 +1147,7 @@ class TestWait:
                     endpoint.move(JOB_ID, "a", "QUEUED")
                 return has(waiter, status)
 
-            monkeypatch.setattr(_wait.Waiter, "_has", then_fail)
+            monkeypatch.setattr(_wait.Waiter, "_has_executions", then_fail)
             found = run("wait", JOB_ID, "--timeout=0", at=endpoint)
             assert found.code == 4
             assert asked(endpoint) == ["QUEUED", "IN_PROGRESS", "SUCCEEDED", None, "QUEUED"]
@@ -1334,9 +1334,9 @@ class TestSummary:
 
     def test_each_line_has_a_look_of_its_own(self) -> None:
         """By its dash too, since not all people see its colour; all but the one above alone."""
-        dashes = [str(dash) for _, dash in _plot._LOOKS.values()]
+        dashes = [str(dash) for _, dash in _plot._LINE_STYLES.values()]
         assert len(set(dashes[1:])) == len(dashes[1:])
-        assert len({colour for colour, _ in _plot._LOOKS.values()}) == len(_plot._LOOKS)
+        assert len({colour for colour, _ in _plot._LINE_STYLES.values()}) == len(_plot._LINE_STYLES)
 
     def test_without_matplotlib_a_plot_says_what_to_install(
         self, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch

@@ -26,7 +26,7 @@ from iotjobs_client import (
     RequestTimeoutError,
     TransportError,
 )
-from iotjobs_client.testing import Fault, LocalEndpoint, RawAnswer, make_fleet, make_response
+from iotjobs_client.testing import Fault, LocalEndpoint, RawResponse, make_fleet, make_response
 
 UNUSED = "http://127.0.0.1:9"
 
@@ -476,9 +476,9 @@ class TestBorrowed:
     ) -> None:
         """botocore, left alone, takes it for an empty last page."""
         raw = {
-            "html": RawAnswer(200, b"<html>Log in</html>"),
-            "none": RawAnswer(200, b"", {"Content-Type": "text/plain"}),
-            "{}": RawAnswer(200, b"{}"),
+            "html": RawResponse(200, b"<html>Log in</html>"),
+            "none": RawResponse(200, b"", {"Content-Type": "text/plain"}),
+            "{}": RawResponse(200, b"{}"),
         }
         with LocalEndpoint({JOB_ID: []}, faults={1: raw.get(fault, fault)}) as endpoint:
             borrowed = boto3_client(endpoint.url)

@@ -9,7 +9,8 @@ import threading
 from base64 import b64encode
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
-from time import monotonic
+from http import HTTPStatus
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -17,6 +18,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
+from freezegun import freeze_time
 from support import JOB_ID, boto3_client, owning_client
 
 from iotjobs_client import (
@@ -34,7 +36,7 @@ from iotjobs_client import (
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.testing import Fault, LocalEndpoint, RawAnswer, make_execution, make_fleet
+from iotjobs_client.testing import Fault, LocalEndpoint, RawResponse, make_execution, make_fleet
 
 
 def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[str, Any], Any]:
@@ -45,6 +47,16 @@ def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[
     answer = response.status, dict(response.headers), json.loads(response.read())
     connection.close()
     return answer
+
+
+class OtherInt:
+    """An integer type that is not a subclass of ``int``, like ``numpy.int64``."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
 
 
 class TestMakeExecution:
@@ -110,11 +122,17 @@ class TestMakeFleet:
         assert 0 < sum(e.status == "FAILED" for e in fleet) < 50
         assert make_fleet(0) == []
 
+    def test_size_may_be_of_another_integer_type(self) -> None:
+        """Such as ``numpy.int64``."""
+        size: Any = OtherInt(3)
+        assert make_fleet(size) == make_fleet(3)
+
     @pytest.mark.parametrize(
         ("arguments", "complaint"),
         [
             ({"size": -1}, "size must be an int of at least 0, not -1"),
             ({"size": True}, "size must be"),
+            ({"size": 1.0}, "size must be"),
             ({"size": 1, "statuses": []}, "statuses must be one status or more"),
             ({"size": 1, "statuses": {}}, "statuses must be one status or more"),
             ({"size": 1, "statuses": 5}, "statuses must be one status or more"),
@@ -278,8 +296,8 @@ class TestLocalEndpoint:
             endpoint.requests.clear()
             assert len(endpoint.requests) == 1
 
-    def test_a_mishap_befalls_a_throttled_request_too(self) -> None:
-        """As an error would."""
+    def test_a_named_fault_applies_to_a_throttled_request(self) -> None:
+        """The endpoint disconnects instead of sending the 429."""
         faults: dict[int, Fault] = {2: "disconnect"}
         with LocalEndpoint({JOB_ID: []}, requests_per_second=0.01, faults=faults) as endpoint:
             assert ask(endpoint, f"/jobs/{JOB_ID}/things")[0] == 200
@@ -304,7 +322,7 @@ class TestLocalEndpoint:
     def test_above_the_rate_it_throttles(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A second's worth at once, then as they refill."""
         now = [50.0]
-        monkeypatch.setattr("iotjobs_client.testing._endpoint.monotonic", lambda: now[0])
+        monkeypatch.setattr("iotjobs_client.testing._endpoint._now", lambda: now[0])
         with LocalEndpoint({JOB_ID: []}, requests_per_second=2) as endpoint:
             path = f"/jobs/{JOB_ID}/things"
             statuses = [ask(endpoint, path)[0] for _ in range(3)]
@@ -313,6 +331,19 @@ class TestLocalEndpoint:
             now[0] += 60
             statuses += [ask(endpoint, path)[0] for _ in range(3)]
         assert statuses == [200, 200, 429, 200, 429, 200, 200, 429]
+
+    def test_the_allowance_refills_inside_frozen_time(self) -> None:
+        """The rate follows a real clock, though freezegun stops ``time.monotonic``."""
+        path = f"/jobs/{JOB_ID}/things"
+        with (
+            freeze_time("2026-01-01"),
+            LocalEndpoint({JOB_ID: []}, requests_per_second=20) as endpoint,
+        ):
+            assert ask(endpoint, path)[0] == 200
+            while ask(endpoint, path)[0] != 429:
+                pass
+            sleep(0.2)
+            assert ask(endpoint, path)[0] == 200
 
     def test_below_one_request_a_second_the_first_one_passes(self) -> None:
         """The allowance is never less than one request."""
@@ -417,10 +448,10 @@ class TestLocalEndpoint:
             (MalformedResponseError, MalformedResponseError),
         ],
     )
-    def test_an_error_without_an_answer_happens_as_such(
+    def test_an_error_that_the_service_does_not_send_is_caused_by_a_named_fault(
         self, fault: type[IoTJobsError], expected: type[IoTJobsError]
     ) -> None:
-        """The class names the mishap that leads to it."""
+        """An error class selects the named fault that causes it."""
         from botocore.config import Config
 
         config = Config(read_timeout=1, retries={"total_max_attempts": 1})
@@ -440,18 +471,21 @@ class TestLocalEndpoint:
             ({"faults": ["hang"]}, "faults must be a mapping, not"),
             ({"latency": "1"}, "latency must be a number of seconds of at least 0, not '1'"),
             ({"latency": True}, "latency must be"),
-            ({"faults": {1: RawAnswer(200, "x")}}, "the body of a RawAnswer must be bytes"),  # type: ignore[arg-type]
-            ({"faults": {1: RawAnswer(headers={"a": "b\r\nc: d"})}}, "a header of a RawAnswer"),
+            ({"faults": {1: RawResponse(200, "x")}}, "the body of a RawResponse must be bytes"),  # type: ignore[arg-type]
+            ({"faults": {1: RawResponse(headers={"a": "b\r\nc: d"})}}, "a header of a RawResponse"),
             ({"jobs": {"j": ["x"]}}, "the executions of job 'j' must be JobExec.*, not 'x'"),
             ({"jobs": {"a b": []}}, "job_id must be 1 to 64 characters .*, not 'a b'"),
             ({"latency": -1}, "latency must be a number of seconds of at least 0, not -1"),
             ({"requests_per_second": 0}, "requests_per_second must be a number from 0.001 to"),
             ({"latency": float("nan")}, "latency must be"),
             ({"latency": float("inf")}, "latency must be"),
-            ({"faults": {0: "hang"}}, "the number of a fault's request must be 1 or more, not 0"),
-            ({"faults": {"1": "hang"}}, "the number of a fault's request must be"),
+            ({"faults": {0: "hang"}}, "the request number of a fault must be an int of at least 1"),
+            ({"faults": {"1": "hang"}}, "the request number of a fault must be"),
             ({"faults": {1: ServiceError(http_status=200)}}, "the HTTP status of a fault must be"),
-            ({"faults": {1: RawAnswer(99)}}, "the HTTP status of a fault must be an int from 200"),
+            (
+                {"faults": {1: RawResponse(99)}},
+                "the HTTP status of a fault must be an int from 200",
+            ),
             ({"port": -1}, "port must be an int from 0 to 65535, not -1"),
             ({"port": True}, "port must be"),
             ({"faults": {1: "explode"}}, "fault must be .*, not 'explode'"),
@@ -459,9 +493,9 @@ class TestLocalEndpoint:
             ({"faults": {1: ValueError}}, "fault must be"),
             (
                 {"faults": {1: ResourceNotFoundError(code="NotFound", http_status=410)}},
-                "the code .* must be of ResourceNotFoundError and not of ServiceError, not",
+                "the code .* for ResourceNotFoundError must be a pair .* not to ServiceError, not",
             ),
-            ({"faults": {1: RawAnswer(headers=[("a", "b")])}}, "the headers of a RawAnswer"),  # type: ignore[arg-type]
+            ({"faults": {1: RawResponse(headers=[("a", "b")])}}, "the headers of a RawResponse"),  # type: ignore[arg-type]
         ],
     )
     def test_wrong_options_are_refused(self, options: Any, complaint: str) -> None:
@@ -494,7 +528,7 @@ class TestLocalEndpoint:
     def test_an_answer_can_be_sent_as_it_stands(self) -> None:
         """Body, status and headers, over those that are always there."""
         headers = {"content-type": "text/html", "X-Cache": "stale"}
-        raw = RawAnswer(203, b'"an answer"', headers)
+        raw = RawResponse(203, b'"an answer"', headers)
         with LocalEndpoint({JOB_ID: []}, faults={1: raw}) as endpoint:
             status, found, body = ask(endpoint, f"/jobs/{JOB_ID}/things")
         assert (status, body) == (203, "an answer")
@@ -511,6 +545,14 @@ class TestLocalEndpoint:
             assert threads.issuperset(threading.enumerate())
         with LocalEndpoint({JOB_ID: []}, port=port) as again:
             assert again.url == endpoint.url
+
+    def test_integers_may_be_of_another_type(self) -> None:
+        """The port, the number of a fault's request and an HTTP status, such as ``HTTPStatus``."""
+        port: Any = OtherInt(0)
+        faults: Any = {OtherInt(1): RawResponse(HTTPStatus.ACCEPTED, b"{}")}
+        with LocalEndpoint({JOB_ID: []}, port=port, faults=faults) as endpoint:
+            found = [ask(endpoint, f"/jobs/{JOB_ID}/things")[0] for _ in range(2)]
+        assert found == [202, 200]
 
     def test_its_client_needs_no_aws_configuration(self, endpoint: LocalEndpoint) -> None:
         """Credentials and region are made up; none can be found here."""
@@ -549,7 +591,7 @@ class TestMove:
         ):
             listing = client.list_job_executions_for_job(JOB_ID)
             if (before, after) not in self.LAWFUL:
-                with pytest.raises(InvalidArgumentError, match=f"can go from {before}, not"):
+                with pytest.raises(InvalidArgumentError, match=f"can follow {before} .*, not"):
                     endpoint.move(JOB_ID, "pump-7", after)
                 assert list(listing) == [execution]
                 return
@@ -586,10 +628,10 @@ class TestMove:
         ("arguments", "complaint"),
         [
             (("firmware-24", "pump-7", "FAILED"), "job_id must be one of firmware-42, not"),
-            ((JOB_ID, "pump-9", "FAILED"), "thing_name must be a thing with job 'firmware-42'"),
+            ((JOB_ID, "pump-9", "FAILED"), "thing_name must be a thing with an execution of job"),
             (
                 (JOB_ID, "pump-7", "failed"),
-                "status must be one of CANCELED, .*SUCCEEDED, where an .*, not 'failed'",
+                r"status must be .* follow QUEUED \(CANCELED, .*SUCCEEDED\), not 'failed'",
             ),
         ],
     )

@@ -35,7 +35,7 @@ from iotjobs_client import (
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.testing import Fault, LocalEndpoint, RawAnswer, make_fleet
+from iotjobs_client.testing import Fault, LocalEndpoint, RawResponse, make_fleet
 
 FLEET = make_fleet(20)
 PAGE_SIZE = 6  # four pages
@@ -75,8 +75,8 @@ def ends_in(*kinds: type[IoTJobsError], is_retryable: bool) -> Expected:
     return Expected(kinds, is_retryable)
 
 
-def of_status(status: int, body: bytes, content_type: str) -> RawAnswer:
-    return RawAnswer(status, body, {"Content-Type": content_type})
+def of_status(status: int, body: bytes, content_type: str) -> RawResponse:
+    return RawResponse(status, body, {"Content-Type": content_type})
 
 
 MODELLED: dict[str, tuple[Fault, Expected]] = {
@@ -130,7 +130,7 @@ OTHERS: dict[str, tuple[Fault, Expected]] = {
     ),
     "429-html": (of_status(429, HTML, "text/html"), ends_in(ThrottlingError, is_retryable=True)),
     "redirect": (
-        RawAnswer(301, b"", {"Location": "http://127.0.0.1:9/"}),
+        RawResponse(301, b"", {"Location": "http://127.0.0.1:9/"}),
         ends_in(ServiceError, is_retryable=False),
     ),
 }
@@ -150,25 +150,25 @@ NO_ANSWER: dict[str, tuple[Fault, Expected]] = {
     "stall": ("stall", ends_in(RequestTimeoutError, is_retryable=True)),
     "hang": ("hang", ends_in(RequestTimeoutError, is_retryable=True)),
     "not-http": (
-        RawAnswer(200, b"", {"Content-Length": "x" * 70_000}),
+        RawResponse(200, b"", {"Content-Length": "x" * 70_000}),
         ends_in(TransportError, is_retryable=True),
     ),
 }
 NO_PAGES: dict[str, Fault] = {
     "bytes": "garbage",
-    "empty": RawAnswer(),
+    "empty": RawResponse(),
     # botocore asks for no encoding, and undoes none.
-    "gzip": RawAnswer(200, gzip.compress(b"{}"), {"Content-Encoding": "gzip"}),
-    "html": RawAnswer(200, HTML),
-    "array": RawAnswer(200, b"[]"),
-    "null": RawAnswer(200, b"null"),
-    "nested": RawAnswer(200, b"[" * 100_000),
-    "utf-16": RawAnswer(200, "{}".encode("utf-16")),
-    "proxy": RawAnswer(200, b'{"login": "http://captive.example"}'),
-    "items": RawAnswer(200, b'{"executionSummaries": {"thingArn": "x"}}'),
-    "item": RawAnswer(200, b'{"executionSummaries": [{"thingArn": "x"}]}'),
-    "token": RawAnswer(200, b'{"executionSummaries": [], "nextToken": 7}'),
-    "surrogate": RawAnswer(200, b'{"executionSummaries": [], "nextToken": "\\ud800"}'),
+    "gzip": RawResponse(200, gzip.compress(b"{}"), {"Content-Encoding": "gzip"}),
+    "html": RawResponse(200, HTML),
+    "array": RawResponse(200, b"[]"),
+    "null": RawResponse(200, b"null"),
+    "nested": RawResponse(200, b"[" * 100_000),
+    "utf-16": RawResponse(200, "{}".encode("utf-16")),
+    "proxy": RawResponse(200, b'{"login": "http://captive.example"}'),
+    "items": RawResponse(200, b'{"executionSummaries": {"thingArn": "x"}}'),
+    "item": RawResponse(200, b'{"executionSummaries": [{"thingArn": "x"}]}'),
+    "token": RawResponse(200, b'{"executionSummaries": [], "nextToken": 7}'),
+    "surrogate": RawResponse(200, b'{"executionSummaries": [], "nextToken": "\\ud800"}'),
 }
 GARBAGE: dict[str, tuple[Fault, Expected]] = {
     f"garbage-{name}": (fault, ends_in(MalformedResponseError, is_retryable=True))
@@ -248,12 +248,12 @@ def last_page(**members: object) -> bytes:
     [
         {1: "slow", 4: "slow"},
         {1: "empty", 2: "empty", 4: "empty", 7: "empty"},
-        {4: RawAnswer(200, last_page(), {"Content-Type": "text/html; charset=utf-16"})},
-        {4: RawAnswer(200, last_page(), {"Content-Type": ""})},
-        {4: RawAnswer(203, last_page())},
-        {4: RawAnswer(200, last_page(nextToken=None))},
-        {4: RawAnswer(200, last_page(nextToken=""))},
-        {4: RawAnswer(200, last_page(NextToken="not ours", more={"a": [1]}))},
+        {4: RawResponse(200, last_page(), {"Content-Type": "text/html; charset=utf-16"})},
+        {4: RawResponse(200, last_page(), {"Content-Type": ""})},
+        {4: RawResponse(203, last_page())},
+        {4: RawResponse(200, last_page(nextToken=None))},
+        {4: RawResponse(200, last_page(nextToken=""))},
+        {4: RawResponse(200, last_page(NextToken="not ours", more={"a": [1]}))},
     ],
     ids=str,
 )
@@ -270,7 +270,7 @@ def test_what_is_odd_but_whole_is_no_fault(faults: dict[int, Fault]) -> None:
 def test_an_answer_without_a_token_is_the_end(body: bytes) -> None:
     """The reference requires no member, so nothing tells it from a last page."""
     with (
-        LocalEndpoint({JOB_ID: FLEET}, faults={3: RawAnswer(200, body)}) as endpoint,
+        LocalEndpoint({JOB_ID: FLEET}, faults={3: RawResponse(200, body)}) as endpoint,
         owning_client(endpoint.url) as client,
     ):
         executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))

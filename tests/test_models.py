@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
+from time import tzset
+from typing import Any
 
 import attrs
 import pytest
@@ -167,6 +169,80 @@ class TestJobExecutionSummary:
         arguments: dict[str, object] = {"thing_arn": ARN, "status": "FAILED", **members}
         with pytest.raises(InvalidArgumentError, match=complaint):
             JobExecutionSummary(**arguments)  # type: ignore[arg-type]
+
+
+class Timestamp(datetime):
+    """A datetime of another class, such as the Timestamp of pandas."""
+
+
+class NotATime(Timestamp):
+    """A datetime that does not equal itself, such as the NaT of pandas."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    __hash__ = Timestamp.__hash__
+
+
+class Zoneless(tzinfo):
+    """A zone that does not know its offset."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
+
+    dst = tzname = utcoffset
+
+
+class Indexed:
+    """An integer of another type, such as a numpy.int64."""
+
+    def __index__(self) -> int:
+        return 3
+
+
+class TestValuesOfDataFrames:
+    @pytest.fixture(params=["UTC0", "XXX+5"])
+    def _zone(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+        monkeypatch.setenv("TZ", request.param)
+        tzset()
+        yield
+        monkeypatch.undo()
+        tzset()
+
+    @pytest.mark.usefixtures("_zone")
+    @pytest.mark.parametrize(
+        "value",
+        [
+            Timestamp(2026, 1, 1, 12, 0, 0, 60_000),
+            Timestamp(2026, 1, 1, 13, 0, 0, 60_000, tzinfo=timezone(timedelta(hours=1))),
+            datetime(2026, 1, 1, 12, 0, 0, 60_000, tzinfo=Zoneless()),
+            datetime(2026, 1, 1, 12, 0, 0, 60_000),  # noqa: DTZ001
+        ],
+        ids=["naive", "aware", "zone without an offset", "naive datetime"],
+    )
+    def test_times_become_plain_datetimes_in_utc(self, value: datetime) -> None:
+        """In whatever zone the machine is."""
+        found = make_execution(queued_at=value).queued_at
+        assert found == datetime(2026, 1, 1, 12, 0, 0, 60_000, tzinfo=timezone.utc)
+        assert type(found) is datetime
+        assert found.tzinfo is timezone.utc
+
+    def test_a_time_that_is_missing_is_absent(self) -> None:
+        """Also where one equals nothing."""
+        summary = make_execution("pump-7", started_at=NotATime(2026, 1, 1))
+        assert summary.started_at is None
+
+    def test_integers_become_plain_ints(self) -> None:
+        """A bool is none."""
+        number: Any = Indexed()
+        summary = make_execution(execution_number=number, retry_attempt=number)
+        assert (summary.execution_number, summary.retry_attempt) == (3, 3)
+        assert type(summary.execution_number) is int
+        with pytest.raises(InvalidArgumentError, match="execution_number or retry_attempt"):
+            make_execution(execution_number=True)
 
 
 def test_a_page_is_frozen_pickles_and_hides_its_tokens() -> None:

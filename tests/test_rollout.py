@@ -6,6 +6,8 @@ import random
 import weakref
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from enum import IntEnum
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -228,9 +230,28 @@ def test_the_things_that_failed_last_come_latest_first() -> None:
     assert summarize(failures, failures=0).failed_last == ()
 
 
-@pytest.mark.parametrize("failures", [-1, True, 1.5])
-def test_a_number_of_failures_that_is_none_is_refused(failures: int) -> None:
-    """With the rule."""
+class Limit(IntEnum):
+    ONE = 1
+
+
+class Index:
+    """An integer of another type, such as ``numpy.int64``."""
+
+    def __index__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("failures", [Limit.ONE, Index()], ids=["IntEnum", "__index__"])
+def test_failures_may_be_any_integer(failures: Any) -> None:
+    """An ``IntEnum`` member and an object with ``__index__`` limit the failures as an int does."""
+    fleet = [make_execution(name, "FAILED") for name in ("a", "b")]
+    assert summarize(fleet, failures=failures) == summarize(fleet, failures=1)
+    assert len(summarize(fleet, failures=failures).failed_last) == 1
+
+
+@pytest.mark.parametrize("failures", [-1, True, 1.5, "1", None])
+def test_an_invalid_number_of_failures_is_refused(failures: Any) -> None:
+    """The error states the rule."""
     with pytest.raises(InvalidArgumentError, match="failures must be an int of at least 0"):
         summarize([], failures=failures)
 

@@ -7,7 +7,6 @@ import json
 import logging
 import pickle
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +19,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support import JOB_ID, ScriptedClient, boto3_client, owning_client, to_item
+from support import JOB_ID, ScriptedClient, boto3_client, forge, owning_client, to_item
 
 from iotjobs_client import (
     AccessDeniedError,
@@ -32,7 +31,7 @@ from iotjobs_client import (
     ServiceError,
     TransportError,
 )
-from iotjobs_client.testing import LocalEndpoint, RawAnswer, make_execution, make_fleet
+from iotjobs_client.testing import LocalEndpoint, RawResponse, make_execution, make_fleet
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -191,10 +190,10 @@ def test_no_answer_can_forge_a_line_or_steer_a_terminal(where: str) -> None:
     evil = "x\n2026-01-01 ERROR root: forged\r\x1b[31m\u2028\u202e\x00"
     item = {"thingArn": "x", "jobExecutionSummary": {"status": "FAILED", "queuedAt": evil}}
     answers = {
-        "message": RawAnswer(400, json.dumps({"message": evil, "code": "Odd"}).encode()),
-        "code": RawAnswer(400, json.dumps({"message": "no", "code": evil}).encode()),
-        "status": RawAnswer(500, evil.encode()),
-        "item": RawAnswer(200, json.dumps({"executionSummaries": [item]}).encode()),
+        "message": RawResponse(400, json.dumps({"message": evil, "code": "Odd"}).encode()),
+        "code": RawResponse(400, json.dumps({"message": "no", "code": evil}).encode()),
+        "status": RawResponse(500, evil.encode()),
+        "item": RawResponse(200, json.dumps({"executionSummaries": [item]}).encode()),
     }
     with (
         LocalEndpoint({JOB_ID: []}, faults={1: answers[where]}) as endpoint,
@@ -225,7 +224,7 @@ def test_redirects_are_not_followed(status: int) -> None:
     """Elsewhere they would take the credentials' signature along."""
     with LocalEndpoint({JOB_ID: make_fleet(5)}) as elsewhere:
         location = f"{elsewhere.url}/jobs/{JOB_ID}/things"
-        redirect = RawAnswer(status, b"", {"Location": location})
+        redirect = RawResponse(status, b"", {"Location": location})
         with (
             LocalEndpoint({JOB_ID: []}, faults={1: redirect}) as endpoint,
             owning_client(endpoint.url) as client,
@@ -239,7 +238,7 @@ def test_redirects_are_not_followed(status: int) -> None:
 class TestLargeAnswers:
     """A hundred megabytes where a page has a tenth of one."""
 
-    def list_once(self, answer: RawAnswer) -> list[Any]:
+    def list_once(self, answer: RawResponse) -> list[Any]:
         with (
             LocalEndpoint({JOB_ID: []}, faults={1: answer}) as endpoint,
             IoTJobsClient(boto3_client(endpoint.url)) as client,
@@ -253,7 +252,7 @@ class TestLargeAnswers:
         """What is not ours to read does no harm."""
         item = json.dumps(to_item(make_execution(), as_numbers=True)).encode()
         body = b'{"padding": "%b", "executionSummaries": [%b]}' % (b"x" * LARGE, item)
-        assert self.list_once(RawAnswer(200, body)) == [make_execution()]
+        assert self.list_once(RawResponse(200, body)) == [make_execution()]
 
     def test_a_page_of_many_executions_is_listed(self) -> None:
         """All of them, though they are more than were asked for."""
@@ -261,33 +260,29 @@ class TestLargeAnswers:
         count = 20_000
         items = b",".join([item] * count)
         body = b'{"executionSummaries": [%b]%b}' % (items, b" " * (LARGE - len(items)))
-        assert self.list_once(RawAnswer(200, body)) == [make_execution()] * count
+        assert self.list_once(RawResponse(200, body)) == [make_execution()] * count
 
     @pytest.mark.parametrize(
         ("answer", "expected"),
         [
-            (RawAnswer(200, b"x" * LARGE), "is not JSON .* 100,000,000 bytes"),
-            (RawAnswer(200, b"[" * LARGE), "nested too deeply; 100,000,000 bytes"),
-            (RawAnswer(400, b'{"message": "%b"}' % (b"x" * LARGE)), "failed with .*xxx…"),
-            (RawAnswer(400, b"x" * LARGE), "failed with .*xxx"),
-            (RawAnswer(400, b"://" * (LARGE // 3)), "failed with .*://"),
-            (RawAnswer(400, b"\x00" * LARGE), r"failed with .*x00"),
+            (RawResponse(200, b"x" * LARGE), "is not JSON .* 100,000,000 bytes"),
+            (RawResponse(200, b"[" * LARGE), "nested too deeply; 100,000,000 bytes"),
+            (RawResponse(400, b'{"message": "%b"}' % (b"x" * LARGE)), "failed with .*xxx…"),
+            (RawResponse(400, b"x" * LARGE), "failed with .*xxx"),
+            (RawResponse(400, b"://" * (LARGE // 3)), "failed with .*://"),
+            (RawResponse(400, b"\x00" * LARGE), r"failed with .*x00"),
         ],
         ids=["no-json", "nested", "message", "no-json-error", "urls", "unprintable"],
     )
-    def test_anything_else_is_refused_in_few_words(self, answer: RawAnswer, expected: str) -> None:
+    def test_anything_else_is_refused_in_few_words(
+        self, answer: RawResponse, expected: str
+    ) -> None:
         """The error does not keep what it was about."""
         with pytest.raises(IoTJobsError) as caught:
             self.list_once(answer)
         assert re.search(expected, str(caught.value))
         assert len(str(caught.value)) < 2_100
         assert len(pickle.dumps(caught.value)) < 50_000
-
-
-def forge(content: bytes) -> str:
-    """A resume token with a valid checksum, which anybody can compute."""
-    checksum = blake2b(content, digest_size=8).digest()
-    return urlsafe_b64encode(checksum + content).rstrip(b"=").decode()
 
 
 def test_a_resume_token_has_its_documented_form() -> None:

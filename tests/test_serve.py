@@ -116,17 +116,20 @@ def test_it_stops_cleanly(number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--job", "a"], "'a' is not like firmware-42=1000"),
+        (["--job", "a"], "must be ID=SIZE, such as firmware-42=1000, .*, not 'a'"),
         (["--job", "a b=1"], "job_id must be"),
-        (["--fault", "disconnect"], "'disconnect' is not like 3=disconnect"),
-        (["--fault", "0=hang"], "the number of a fault's request must be 1 or more, not 0"),
+        (["--fault", "disconnect"], "must be NUMBER=FAULT, such as 3=disconnect, not 'disconnect'"),
+        (["--fault", "0=hang"], "the request number of a fault must be an int of at least 1"),
         (
             ["--fault", "1=ConfigurationError"],
-            "'ConfigurationError' is none of disc.*, .*Throt",
+            "fault must be one of disc.*, .*Throt.*, not 'ConfigurationError'",
         ),
-        (["--fault", "1=hang", "--fault", "1=reset"], "--fault: one is given twice"),
-        (["--job", "a=1", "--job", "a=2"], "--job: one is given twice"),
-        (["--job", "a=99999999"], "'a=99999999' is not like"),
+        (
+            ["--fault", "1=hang", "--fault", "1=reset"],
+            "--fault: each NUMBER may be given only once",
+        ),
+        (["--job", "a=1", "--job", "a=2"], "--job: each ID may be given only once"),
+        (["--job", "a=99999999"], "with at most 7 digits, not 'a=99999999'"),
         (["--requests-per-second", "0"], "requests_per_second must be"),
         (["--latency", "-1"], "latency must be"),
         (["--port", "70000"], "port must be"),
@@ -155,5 +158,5 @@ def test_a_taken_port_is_told_in_a_line(
             runpy.run_module("iotjobs_client.testing", run_name="__main__")
     assert caught.value.code == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"port {port} cannot be had: ")
+    assert error.startswith(f"cannot listen on port {port}: ")
     assert error.count("\n") == 1

@@ -181,13 +181,13 @@ def _read_body(
         ) from None
     import logging
 
-    if logging.getLogger("botocore.parsers").isEnabledFor(logging.DEBUG):
-        return  # botocore parses the body, because it logs what it parses.
     customized_response_dict["executionSummaries"] = []  # marks that the handler ran
     customized_response_dict.update(
         {name: content[name] for name in _MEMBERS if content.get(name) is not None}
     )
-    response_dict["body"] = b""
+    # botocore logs the body that it parses.
+    if not logging.getLogger("botocore.parsers").isEnabledFor(logging.DEBUG):
+        response_dict["body"] = b""
 
 
 def _load_object(body: bytes) -> Mapping[str, Any]:
@@ -275,12 +275,9 @@ _BY_CODE = _by_word(
     }
 )
 _BY_HTTP_STATUS: dict[int, type[ServiceError]] = {
-    401: AccessDeniedError,
-    403: AccessDeniedError,
+    **dict.fromkeys((401, 403), AccessDeniedError),
     429: ThrottlingError,
-    502: ServiceUnavailableError,
-    503: ServiceUnavailableError,
-    504: ServiceUnavailableError,
+    **dict.fromkeys((502, 503, 504), ServiceUnavailableError),
 }
 # Any other of botocore's errors is mapped by its class, or the nearest base class that is listed.
 _BY_CLASS = _by_word(

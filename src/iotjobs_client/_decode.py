@@ -61,7 +61,11 @@ def decode(response: Mapping[str, Any], request_id: str | None = None) -> JobExe
                 executions.append(_to_summary(item))
         except TimeoutError:
             raise  # A signal handler that enforces a deadline raised it, not datetime.
-        except (ArithmeticError, OSError, ValueError) as error:  # from datetime or from the model
+        except (
+            ArithmeticError,
+            OSError,
+            ValueError,
+        ) as error:  # datetime or the model refuses a value
             problem = f"executionSummaries[{len(executions)}]: {error}"
         except (AttributeError, LookupError, TypeError):
             problem = f"executionSummaries[{len(executions)}]: not as in the API reference"

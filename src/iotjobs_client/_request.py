@@ -86,7 +86,7 @@ class Slot:
         self._time = -inf
 
     def seconds(self) -> float:
-        """Return the seconds until the slot, after reserving one if there is none.
+        """Return the seconds until the slot; without a slot, reserve one first.
 
         A slot that passed more than one interval ago was missed. It is replaced by another, for
         otherwise the request could start together with the next one.
@@ -119,7 +119,8 @@ class Request(_Locking, Generic[_T]):
     Args:
         call: The call. It must not return ``None``, and must not refer to the object that waits
             for it, which could not be freed during the call.
-        slot: When an event loop may have the call made; the call itself waits in other threads.
+        slot: The slot that :meth:`wait` awaits before it starts a thread. The call itself sleeps
+            until its slot.
     """
 
     def __init__(self, call: Callable[[], _T], slot: Slot | None = None) -> None:

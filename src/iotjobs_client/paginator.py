@@ -294,7 +294,7 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
         if self._page is page:
             self._page = following
             if self._listing.paginator.prefetch and following.next is not None:
-                with suppress(RuntimeError):  # Without another thread, next() makes the request.
+                with suppress(RuntimeError):  # No thread can be started: next() makes the request.
                     following.next.start()
 
     @property

@@ -1,13 +1,13 @@
-"""What operators ask of a listing: how a rollout stands, and how it came there.
+"""Summaries of a rollout: the state of each thing, counts, durations, and progress over time.
 
-Pure functions over any iterable of executions, in one pass; they make no request.
-:func:`latest_per_thing` keeps one execution for each thing, :func:`summarize` all of them: an
-execution that comes again in a later state must not count twice.
+The functions take any iterable of executions and read it once; they make no request.
+:func:`latest_per_thing` keeps one execution of each thing in memory. :func:`summarize` keeps all
+executions, because it must count an execution once that the listing contains in two states.
 
-Executions are distinguished by their thing and their ``execution_number``. A listing of several
-statuses may contain one twice if it moved meanwhile, the later state last; only that one counts.
-One without a number is identified by its ``queued_at``; those of a thing that have neither count
-as one.
+An execution is identified by its thing and its ``execution_number``. A listing of several statuses
+contains an execution twice if its status changed during the listing. The later state comes last,
+and only that one counts. An execution without a number is identified by its ``queued_at``.
+Executions of a thing that have neither count as one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from typing import TypeVar
 
 import attrs
 
-from iotjobs_client.exceptions import wrong_argument
-from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_int
 
 _V = TypeVar("_V")
 
@@ -34,24 +33,25 @@ _FAILED = frozenset(
 )
 _WITHDRAWN = frozenset({JobExecutionStatus.REMOVED, JobExecutionStatus.CANCELED})
 _LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
-_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
-_LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp()
-_CURVE_POINTS = 241  # finer than a picture shows
+_EARLIEST = datetime.min.replace(tzinfo=timezone.utc)
+_MAX_TIMESTAMP = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp()
+_CURVE_POINTS = 241  # More would not be visible in a plot.
 
 
 @attrs.frozen
 class Durations:
-    """How long something took, over all executions of which it is known.
+    """The distribution of a duration over the executions that have both of its times.
 
-    Percentiles are by nearest rank: the smallest measured duration that at least that percentage
-    of all do not exceed. So each is the duration of some execution, not an interpolation. A
-    negative duration, from clocks that disagree, counts as zero.
+    Percentiles use the nearest-rank method: the shortest measured duration that at least this
+    percentage of the durations do not exceed. So each percentile is the duration of an execution,
+    not an interpolation. If the clocks of the service and a thing disagree, a duration may be
+    negative; it then counts as zero.
 
     Attributes:
-        count: The number of executions of which it is known.
-        median: What half of them took at most; ``None`` if ``count`` is 0.
-        p90: What 90% of them took at most.
-        maximum: What the longest took.
+        count: The number of durations.
+        median: The 50th percentile; ``None`` if ``count`` is 0.
+        p90: The 90th percentile; ``None`` if ``count`` is 0.
+        maximum: The longest duration; ``None`` if ``count`` is 0.
     """
 
     count: int
@@ -62,13 +62,13 @@ class Durations:
 
 @attrs.frozen
 class CurvePoint:
-    """How far a rollout had come at one moment.
+    """The progress of a rollout at one moment.
 
     Attributes:
         at: The moment, in UTC.
-        queued: How many executions had been queued by then.
-        started: How many had been started by then.
-        ended: How many had ended by then, by the status that they ended with.
+        queued: The number of executions that were queued up to this moment.
+        started: The number of executions that were started up to this moment.
+        ended: The number of executions that ended up to this moment, by their last status.
     """
 
     at: datetime
@@ -79,20 +79,21 @@ class CurvePoint:
 
 @attrs.frozen
 class RolloutSummary:
-    """How a rollout stands, as :func:`summarize` found it.
+    """The state of a rollout, as :func:`summarize` returns it.
 
-    A thing stands where its last execution does, and is counted once as succeeded, failed,
+    The last execution of a thing determines whether the thing counts as succeeded, failed,
     withdrawn or waiting.
 
     Attributes:
-        executions: How many executions have each status; only statuses that there are, in the
-            order of an execution's life, and those that this library does not know at the end.
-        things: How many things have a last execution with each status.
+        executions: The number of executions by status, in the order of an execution's life.
+            Statuses that this library does not know come last; a status without executions is
+            absent.
+        things: The number of things by the status of their last execution, in the same order.
         waiting: The time from ``queued_at`` to ``started_at``.
         running: The time from ``started_at`` to ``last_updated_at``, of executions that ended.
         failed_last: The last executions of things that failed, the latest failure first.
-        curve: The rollout over time, at up to 241 evenly spaced moments from the first execution
-            queued to the last update; empty if no execution has a ``queued_at``.
+        curve: The progress over time, at up to 241 evenly spaced moments from the first
+            ``queued_at`` to the last update; empty if no execution has a ``queued_at``.
     """
 
     executions: Mapping[JobExecutionStatus, int]
@@ -104,49 +105,50 @@ class RolloutSummary:
 
     @property
     def execution_count(self) -> int:
-        """How many executions there are."""
+        """The number of executions."""
         return sum(self.executions.values())
 
     @property
     def thing_count(self) -> int:
-        """How many things there are."""
+        """The number of things."""
         return sum(self.things.values())
 
     @property
     def things_succeeded(self) -> int:
-        """Things that are done, SUCCEEDED."""
+        """The number of things whose last execution is SUCCEEDED."""
         return self.things.get(JobExecutionStatus.SUCCEEDED, 0)
 
     @property
     def things_failed(self) -> int:
-        """Things that ended otherwise by themselves, FAILED, TIMED_OUT or REJECTED."""
+        """The number of things whose last execution is FAILED, TIMED_OUT or REJECTED."""
         return sum(self.things.get(status, 0) for status in _FAILED)
 
     @property
     def things_withdrawn(self) -> int:
-        """Things that the job was taken from, REMOVED or CANCELED."""
+        """The number of things whose last execution was removed or canceled (REMOVED, CANCELED)."""
         return sum(self.things.get(status, 0) for status in _WITHDRAWN)
 
     @property
     def things_waiting(self) -> int:
-        """Things that have not ended, being QUEUED, IN_PROGRESS or in an unknown status."""
+        """The number of things whose last execution is QUEUED, IN_PROGRESS or of unknown status."""
         return sum(count for status, count in self.things.items() if not status.is_terminal)
 
 
 def latest_per_thing(
     executions: Iterable[JobExecutionSummary],
 ) -> dict[str, JobExecutionSummary]:
-    """The last execution of each thing, by its ARN, in the order in which things come first.
+    """Return the last execution of each thing.
 
-    A job that retries gives a thing several executions, of which the last has the highest
-    ``execution_number``; where one of two has none, it is the one queued later, and failing that
-    the one that comes later.
+    If a job retries, a thing has several executions. The last one has the highest
+    ``execution_number``. If either of two executions has no number, the one with the later
+    ``queued_at`` is the last; if either has no ``queued_at``, the one that comes later in
+    ``executions`` is the last.
 
     Args:
         executions: A listing, or any part of one.
 
     Returns:
-        The executions by thing ARN.
+        The executions by thing ARN, in the order in which the things first appear.
 
     >>> from iotjobs_client.testing import make_execution
     >>> failed = make_execution("pump-7", "FAILED", execution_number=1)
@@ -156,7 +158,7 @@ def latest_per_thing(
     """
     latest: dict[str, JobExecutionSummary] = {}
     for execution in executions:
-        _take(execution, latest)
+        _update_latest(latest, execution)
     return latest
 
 
@@ -164,14 +166,14 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
     """Summarize a listing: counts, durations, failures and the rollout over time.
 
     Args:
-        executions: A listing of a whole job, or of the part that you want to know about.
-        failures: How many of the things that failed to name, at least 0.
+        executions: A listing of a whole job, or of any part of it.
+        failures: The maximum length of ``failed_last``, at least 0.
 
     Returns:
         The summary.
 
     Raises:
-        InvalidArgumentError: ``failures`` is wrong.
+        InvalidArgumentError: ``failures`` is not an integer, is a ``bool``, or is negative.
 
     >>> from iotjobs_client.testing import make_fleet
     >>> summary = summarize(make_fleet(1000))
@@ -180,19 +182,19 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
     >>> summary.waiting.median
     datetime.timedelta(seconds=213, microseconds=795000)
     """
-    if type(failures) is not int or failures < 0:
-        raise wrong_argument("failures", "an int of at least 0", failures)
-    latest, earlier = _sort_out(executions)
-    counts: Counter[JobExecutionStatus] = Counter()
-    things: Counter[JobExecutionStatus] = Counter()
+    failures = to_int("failures", failures, 0)
+    latest, earlier = _split_latest(executions)
+    earlier_counts: Counter[JobExecutionStatus] = Counter()
+    latest_counts: Counter[JobExecutionStatus] = Counter()
     waiting, running, queued, started, updated = (array("d") for _ in range(5))
     ended: dict[JobExecutionStatus, array[float]] = {}
-    for group, of_status in ((latest, things), (earlier, counts)):
+    for group, counts in ((latest, latest_counts), (earlier, earlier_counts)):
         for execution in group.values():
             status = execution.status
-            of_status[status] += 1
+            counts[status] += 1
             queued_at, started_at, updated_at = map(
-                _to_seconds, (execution.queued_at, execution.started_at, execution.last_updated_at)
+                _to_timestamp,
+                (execution.queued_at, execution.started_at, execution.last_updated_at),
             )
             if queued_at is not None:
                 queued.append(queued_at)
@@ -207,39 +209,44 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
                 if updated_at is not None and status.is_terminal:
                     running.append(max(0.0, updated_at - started_at))
     return RolloutSummary(
-        executions=_in_order(counts + things),
-        things=_in_order(things),
-        waiting=_durations(waiting),
-        running=_durations(running),
+        executions=_by_lifecycle(latest_counts + earlier_counts),
+        things=_by_lifecycle(latest_counts),
+        waiting=_to_durations(waiting),
+        running=_to_durations(running),
         failed_last=tuple(
             nlargest(
                 failures,
                 (execution for execution in latest.values() if execution.status in _FAILED),
-                key=lambda execution: execution.last_updated_at or _LONG_AGO,
+                key=lambda execution: execution.last_updated_at or _EARLIEST,
             )
         ),
-        curve=tuple(_curve(queued, started, updated, _in_order(ended))),
+        curve=tuple(_curve_points(queued, started, updated, _by_lifecycle(ended))),
     )
 
 
-def _sort_out(
+def _split_latest(
     executions: Iterable[JobExecutionSummary],
 ) -> tuple[dict[str, JobExecutionSummary], dict[Hashable, JobExecutionSummary]]:
-    """The last execution of each thing, and those that went before."""
+    """Return the last execution of each thing by ARN, and the earlier ones by their key."""
     latest: dict[str, JobExecutionSummary] = {}
     earlier: dict[Hashable, JobExecutionSummary] = {}
     for execution in executions:
-        other = _take(execution, latest)
-        if other is not None:
-            earlier.pop(_key(execution), None)  # what was here of it was an earlier state
-            earlier[_key(other)] = other
+        superseded = _update_latest(latest, execution)
+        if superseded is not None:
+            earlier.pop(_key(execution), None)  # Drop an older state of the same execution.
+            earlier[_key(superseded)] = superseded
     return latest, earlier
 
 
-def _take(
-    execution: JobExecutionSummary, latest: dict[str, JobExecutionSummary]
+def _update_latest(
+    latest: dict[str, JobExecutionSummary], execution: JobExecutionSummary
 ) -> JobExecutionSummary | None:
-    """Put ``execution`` into ``latest`` if it is that. What it leaves behind: the other one."""
+    """Store ``execution`` in ``latest`` if it is the last one of its thing.
+
+    Returns:
+        The earlier of the thing's two executions, which is not in ``latest``; ``None`` if
+        ``execution`` is the first one of its thing or a newer state of the last one.
+    """
     arn = execution.thing_arn
     last = latest.setdefault(arn, execution)
     if last is execution or _identity(last) == _identity(execution):
@@ -256,32 +263,32 @@ def _key(execution: JobExecutionSummary) -> Hashable:
 
 
 def _identity(execution: JobExecutionSummary) -> Hashable:
-    """What tells it from the thing's others."""
+    """Return the value that distinguishes ``execution`` from others of the same thing."""
     number = execution.execution_number
     return execution.queued_at if number is None else number
 
 
-def _is_later(execution: JobExecutionSummary, than: JobExecutionSummary) -> bool:
-    if execution.execution_number is not None and than.execution_number is not None:
-        return execution.execution_number > than.execution_number
-    if execution.queued_at is not None and than.queued_at is not None:
-        return execution.queued_at >= than.queued_at
+def _is_later(execution: JobExecutionSummary, other: JobExecutionSummary) -> bool:
+    if execution.execution_number is not None and other.execution_number is not None:
+        return execution.execution_number > other.execution_number
+    if execution.queued_at is not None and other.queued_at is not None:
+        return execution.queued_at >= other.queued_at
     return True
 
 
-def _in_order(by_status: Mapping[JobExecutionStatus, _V]) -> dict[JobExecutionStatus, _V]:
+def _by_lifecycle(by_status: Mapping[JobExecutionStatus, _V]) -> dict[JobExecutionStatus, _V]:
     unknown = len(_LIFECYCLE)
     return dict(
         sorted(by_status.items(), key=lambda item: (_LIFECYCLE.get(item[0], unknown), item[0]))
     )
 
 
-def _to_seconds(time: datetime | None) -> float | None:
+def _to_timestamp(time: datetime | None) -> float | None:
     return None if time is None else time.timestamp()
 
 
-def _durations(measured: Iterable[float]) -> Durations:
-    ranked = sorted(measured)
+def _to_durations(seconds: Iterable[float]) -> Durations:
+    ranked = sorted(seconds)
     median, p90, maximum = (
         timedelta(seconds=ranked[-(-len(ranked) * percent // 100) - 1]) if ranked else None
         for percent in (50, 90, 100)
@@ -289,24 +296,24 @@ def _durations(measured: Iterable[float]) -> Durations:
     return Durations(len(ranked), median, p90, maximum)
 
 
-def _curve(
+def _curve_points(
     queued: Iterable[float],
     started: Iterable[float],
     updated: Iterable[float],
     ended: Mapping[JobExecutionStatus, Iterable[float]],
 ) -> Iterator[CurvePoint]:
-    in_queue, in_work = sorted(queued), sorted(started)
-    in_the_end = {status: sorted(times) for status, times in ended.items()}
-    if not in_queue:
+    queued_times, started_times = sorted(queued), sorted(started)
+    ended_times = {status: sorted(times) for status, times in ended.items()}
+    if not queued_times:
         return
-    first, last = in_queue[0], max([in_queue[-1], *in_work[-1:], *updated])
+    first, last = queued_times[0], max([queued_times[-1], *started_times[-1:], *updated])
     steps = _CURVE_POINTS - 1 if last > first else 0
     for step in range(steps + 1):
-        # The last one as it is, so that no rounding leaves out the executions of that moment.
+        # Rounding could place the last moment before the last update and miss its executions.
         now = last if step == steps else first + (last - first) * step / steps
         yield CurvePoint(
-            datetime.fromtimestamp(min(now, _LAST_SECOND), timezone.utc),
-            bisect_right(in_queue, now),
-            bisect_right(in_work, now),
-            {status: bisect_right(times, now) for status, times in in_the_end.items()},
+            datetime.fromtimestamp(min(now, _MAX_TIMESTAMP), timezone.utc),
+            bisect_right(queued_times, now),
+            bisect_right(started_times, now),
+            {status: bisect_right(times, now) for status, times in ended_times.items()},
         )

@@ -29,8 +29,8 @@ from iotjobs_client.testing import (
     Fault,
     ListRequest,
     LocalEndpoint,
-    Mishap,
-    RawAnswer,
+    NamedFault,
+    RawResponse,
     StubbedPage,
     make_execution,
     make_fleet,
@@ -137,13 +137,13 @@ def testing() -> None:
     make_execution(colour="red")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert_type(make_fleet(10, seed=3, statuses=["FAILED"]), list[JobExecutionSummary])
     make_fleet(10, statuses={"FAILED": 0.5, "SUCCEEDED": 2})
-    mishap: Mishap = "stall"
+    named_fault: NamedFault = "stall"
     faults: Mapping[int, Fault] = {
         1: ThrottlingError,
         2: ThrottlingError("x"),
         3: "hang",
-        4: mishap,
-        5: RawAnswer(502, b"<html>", {"Content-Type": "text/html"}),
+        4: named_fault,
+        5: RawResponse(502, b"<html>", {"Content-Type": "text/html"}),
     }
     with LocalEndpoint({"firmware-42": make_fleet(10)}, latency=0.1, faults=faults) as endpoint:
         assert_type(endpoint.move("firmware-42", "thing-0", "FAILED"), JobExecutionSummary)

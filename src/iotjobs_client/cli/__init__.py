@@ -8,14 +8,15 @@ from pathlib import Path
 
 __all__ = ["main"]
 
-_INTERRUPTED = 130
+_EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
-    for name in ("stdout", "stderr"):  # which a shell may have closed
+    # If the shell closed a stream, for example with `>&-`, Python sets it to None.
+    for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  (to the end)
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  (open until exit)
     try:
         from iotjobs_client.cli._app import app
 
@@ -24,10 +25,12 @@ def main() -> None:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
         sys.exit("iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'")
-    except OSError as error:  # of what takes no help text; a command tells of its own
-        from iotjobs_client.cli._terminal import to_nowhere
+    except OSError as error:
+        # The help text could not be written. A command reports its own errors.
+        from iotjobs_client.cli._terminal import redirect_to_devnull
 
-        to_nowhere(sys.stdout)
+        redirect_to_devnull(sys.stdout)
         sys.exit(f"iotjobs: {error}")
-    except KeyboardInterrupt:  # before a command was there to tell of it
-        sys.exit(_INTERRUPTED)
+    except KeyboardInterrupt:
+        # The interrupt came before a command could report it.
+        sys.exit(_EXIT_INTERRUPTED)

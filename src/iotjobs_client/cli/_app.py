@@ -12,17 +12,22 @@ from typing import Annotated
 import typer
 
 from iotjobs_client import IoTJobsClient, JobExecutionStatus, __version__
-from iotjobs_client.cli._formats import Format, rows_as
-from iotjobs_client.cli._listing import RowsOut, watched
+from iotjobs_client.cli._formats import Format, to_formatter
+from iotjobs_client.cli._listing import RowWriter, with_progress
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._plot import to_drawing
+from iotjobs_client.cli._plot import prepare_plot
 from iotjobs_client.cli._summary import SummaryFormat, to_json, to_table
-from iotjobs_client.cli._terminal import StatusLine, faults_told, say, say_result
-from iotjobs_client.cli._terminal import in_colour as has_colours
+from iotjobs_client.cli._terminal import (
+    StatusLine,
+    has_colours,
+    print_error,
+    print_result,
+    report_errors,
+)
 from iotjobs_client.cli._wait import Waiter
 from iotjobs_client.rollout import summarize
 
-UNSUCCESSFUL, TIMED_OUT = 3, 4
+_EXIT_UNSUCCESSFUL, _EXIT_TIMED_OUT = 3, 4
 _PAGE_SIZE = 250
 
 app = typer.Typer(
@@ -33,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-JobId = Annotated[str, typer.Argument(help="The job.", show_default=False)]
+JobId = Annotated[str, typer.Argument(help="The ID of the job.", show_default=False)]
 Region = Annotated[str | None, typer.Option(help="The AWS region.")]
 Profile = Annotated[str | None, typer.Option(help="The profile in the AWS configuration.")]
 EndpointUrl = Annotated[str | None, typer.Option(help="Send requests to this URL.")]
@@ -41,8 +46,8 @@ Rate = Annotated[float | None, typer.Option(help="Send at most this many request
 Debug = Annotated[bool, typer.Option("--debug", help="Print tracebacks.")]
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer gives it so)
-    if wanted:
+def _print_version(is_requested: bool) -> None:  # noqa: FBT001  (typer defines the signature)
+    if is_requested:
         typer.echo(f"iotjobs {__version__}")
         raise typer.Exit
 
@@ -70,20 +75,20 @@ def list_executions(
         typer.Option(
             case_sensitive=False,
             metavar="STATUS",
-            help=f"Only these: {', '.join(JobExecutionStatus)}, in any case; may be repeated.",
+            help=f"One of {', '.join(JobExecutionStatus)}, in any case; may be repeated.",
         ),
     ] = None,
     output_format: Annotated[
         Format | None,
-        typer.Option("--format", case_sensitive=False, help="A table on a terminal, else ndjson."),
+        typer.Option(
+            "--format", case_sensitive=False, help="Default: table on a terminal, else ndjson."
+        ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Write to this file, whole or not at all.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file atomically.")] = None,
     max_items: Annotated[int | None, typer.Option(help="Stop after this many executions.")] = None,
-    page_size: Annotated[int, typer.Option(help="How many to request at a time.")] = _PAGE_SIZE,
+    page_size: Annotated[int, typer.Option(help="Executions per request.")] = _PAGE_SIZE,
     resume_token: Annotated[
-        str | None, typer.Option(help="Resume another run; with --output, append.")
+        str | None, typer.Option(help="Resume an earlier run; with --output, append.")
     ] = None,
     prefetch: Annotated[
         bool, typer.Option("--prefetch", help="Request the next page in the background.")
@@ -96,21 +101,22 @@ def list_executions(
 ) -> None:
     """List the executions of a job, one row each."""
     if output_format is None:
-        is_for_people = output is None and sys.stdout.isatty()
-        output_format = Format.table if is_for_people else Format.ndjson
-    rows: RowsOut | None = None
+        is_interactive = output is None and sys.stdout.isatty()
+        output_format = Format.table if is_interactive else Format.ndjson
+    writer: RowWriter | None = None
 
     def resume_command() -> str | None:
-        if rows is None or (rows.is_complete and rows.resume_token is None):
+        if writer is None or (writer.is_complete and writer.resume_token is None):
             return None
-        left = None if max_items is None else max_items - rows.count or max_items
+        # If max_items were written, the next command lists as many again.
+        left = None if max_items is None else max_items - writer.count or max_items
         options = [
             *(("status", each) for each in dict.fromkeys(status or ())),
             ("format", output_format),
             ("output", output and Path.cwd() / output),
             ("max-items", left),
             ("page-size", None if page_size == _PAGE_SIZE else page_size),
-            ("resume-token", rows.resume_token),
+            ("resume-token", writer.resume_token),
             ("prefetch", prefetch),
             ("region", region),
             ("profile", profile),
@@ -121,7 +127,7 @@ def list_executions(
         return _command(ctx.command_path, options, job_id)
 
     with (
-        faults_told(debug=debug, resume_command=resume_command) as signals,
+        report_errors(debug=debug, resume_command=resume_command) as signals,
         _client(region, profile, endpoint_url, requests_per_second) as client,
     ):
         listing = client.list_job_executions_for_job(
@@ -132,13 +138,17 @@ def list_executions(
             resume_token=resume_token,
             prefetch=prefetch,
         )
-        to = StandardOutput(resume_token) if output is None else OutputFile(output, resume_token)
+        destination = (
+            StandardOutput(resume_token) if output is None else OutputFile(output, resume_token)
+        )
         in_colour = output is None and has_colours()
-        to_rows = rows_as(output_format, in_colour=in_colour, with_headings=to.is_empty)
-        rows = RowsOut(listing, to, *to_rows, signals)
-        rows.write()
-        if rows.resume_token is not None:
-            say(f"There may be more: {resume_command()}")
+        header, format_rows = to_formatter(
+            output_format, in_colour=in_colour, with_headings=destination.is_empty
+        )
+        writer = RowWriter(listing, destination, header, format_rows, signals)
+        writer.write()
+        if writer.resume_token is not None:
+            print_error(f"There may be more: {resume_command()}")
 
 
 @app.command()
@@ -146,10 +156,10 @@ def summary(
     job_id: JobId,
     *,
     output_format: Annotated[
-        SummaryFormat, typer.Option("--format", case_sensitive=False, help="How to write it.")
+        SummaryFormat, typer.Option("--format", case_sensitive=False, help="The output format.")
     ] = SummaryFormat.table,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the rollout as well, as .svg or .png.")
+        Path | None, typer.Option(help="Also plot the rollout to this .svg or .png file.")
     ] = None,
     region: Region = None,
     profile: Profile = None,
@@ -157,18 +167,18 @@ def summary(
     requests_per_second: Rate = None,
     debug: Debug = False,
 ) -> None:
-    """Summarize a job: counts, durations, what failed last."""
+    """Summarize a job: counts, durations, and the latest failures."""
     with (
-        faults_told(debug=debug),
+        report_errors(debug=debug),
         _client(region, profile, endpoint_url, requests_per_second) as client,
     ):
-        draw = None if plot is None else to_drawing(plot)
+        draw = None if plot is None else prepare_plot(plot)
         listing = client.list_job_executions_for_job(job_id, prefetch=True)
-        found = summarize(watched(listing, StatusLine()))
+        result = summarize(with_progress(listing, StatusLine()))
         if draw is not None:
-            draw(job_id, found)
+            draw(job_id, result)
         to_text = to_json if output_format is SummaryFormat.json else to_table
-        StandardOutput(None).write(to_text(job_id, found))
+        StandardOutput(None).write(to_text(job_id, result))
 
 
 @app.command()
@@ -177,7 +187,7 @@ def wait(
     *,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between checks.")] = 10.0,
     timeout: Annotated[
-        float | None, typer.Option(min=0, help="Give up after this many seconds.")
+        float | None, typer.Option(min=0, help="Stop waiting after this many seconds.")
     ] = None,
     region: Region = None,
     profile: Profile = None,
@@ -187,22 +197,22 @@ def wait(
 ) -> None:
     """Wait until no execution of a job is queued or in progress.
 
-    Exits with 0 if all things succeeded, 3 if some did not, and 4 when the time is up.
+    Exits with 0 if all things succeeded, 3 if some did not, and 4 after a timeout.
     """
     with (
-        faults_told(debug=debug),
+        report_errors(debug=debug),
         _client(region, profile, endpoint_url, requests_per_second) as client,
     ):
         outcome = Waiter(client, job_id, interval=interval, timeout=timeout).wait()
         if outcome is None:
-            say(f"iotjobs: job {job_id!r} is not done after {timeout:g} s")
-            raise typer.Exit(TIMED_OUT)
+            print_error(f"iotjobs: job {job_id!r} is not done after {timeout:g} s")
+            raise typer.Exit(_EXIT_TIMED_OUT)
         if not outcome:
-            say_result(f"{job_id} is done: all things succeeded")
+            print_result(f"{job_id} is done: all things succeeded")
             return
         counts = ", ".join(f"{count:,} {status}" for status, count in outcome.most_common())
-        say_result(f"{job_id} is done: not all things succeeded ({counts})")
-        raise typer.Exit(UNSUCCESSFUL)
+        print_result(f"{job_id} is done: not all things succeeded ({counts})")
+        raise typer.Exit(_EXIT_UNSUCCESSFUL)
 
 
 def _client(
@@ -217,7 +227,11 @@ def _client(
 
 
 def _command(path: str, options: Iterable[tuple[str, object]], job_id: str) -> str:
-    """The command as a shell takes it, whatever the values begin with."""
+    """Return the command for a shell.
+
+    Options are written as ``--name=value``, and ``--`` precedes the job ID if needed, because a
+    value may begin with a dash.
+    """
     words = path.split()
     for name, value in options:
         if value is True:
@@ -225,12 +239,12 @@ def _command(path: str, options: Iterable[tuple[str, object]], job_id: str) -> s
         elif value not in (None, False):
             words.append(f"--{name}={getattr(value, 'value', value)}")
     words += ["--", job_id] if job_id.startswith("-") else [job_id]
-    return " ".join(map(_quoted, words))
+    return " ".join(map(_shell_quote, words))
 
 
-def _quoted(word: str) -> str:
+def _shell_quote(word: str) -> str:
     encoding = sys.stderr.encoding or "utf-8"
     if word.isprintable() and word.encode(encoding, "replace").decode(encoding) == word:
         return shlex.quote(word)
-    # Byte by byte, as bash, zsh, ksh and, since 2024, POSIX have it.
+    # bash, zsh, ksh and, since 2024, POSIX support $'...' with one escape for each byte.
     return "$'" + "".join(f"\\x{byte:02x}" for byte in os.fsencode(word)) + "'"

@@ -1,6 +1,7 @@
-"""How rows are written: ndjson, csv, or a table for a terminal.
+"""The formats of rows: ndjson, csv, or a table for a terminal.
 
-What the service sends must not steer a terminal or become a formula, whatever reads the rows.
+The service's data is untrusted: it must neither control a terminal nor run as a formula in a
+spreadsheet, whatever program reads the rows.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from iotjobs_client import JobExecutionSummary
 _MEMBERS = tuple(field.name for field in attrs.fields(JobExecutionSummary))
 FIELDS = ("thing_name", *_MEMBERS)
 _Value = str | int | None
-# What spreadsheets take for the start of a formula.
-_FORMULA = ("=", "+", "-", "@")
+# Spreadsheets treat a cell that begins with one of these as a formula.
+_FORMULA_PREFIXES = ("=", "+", "-", "@")
 COLOURS = {
     "SUCCEEDED": "green",
     "FAILED": "red",
@@ -28,7 +29,7 @@ COLOURS = {
     "REJECTED": "red",
     "IN_PROGRESS": "yellow",
 }
-# Without the ARN, which says no more than the name and is long.
+# The table omits the ARN, which is long and adds nothing to the thing's name.
 _COLUMNS = (
     FIELDS[0],
     "status",
@@ -38,28 +39,28 @@ _HEADINGS = {"execution_number": "#", "retry_attempt": "retry"}
 
 
 class Format(str, Enum):
-    """What ``iotjobs list`` writes."""
+    """The output formats of ``iotjobs list``."""
 
     table = "table"
     ndjson = "ndjson"
     csv = "csv"
 
 
-def printable(text: str) -> str:
-    r"""``text`` with ``\x1b`` and the like in place of what steers a terminal."""
+def to_printable(text: str) -> str:
+    r"""Return ``text`` with escapes such as ``\x1b`` in place of unprintable characters."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def counted(count: int, noun: str) -> str:
-    """Such as ``1 thing`` or ``1,000 things``."""
+def format_count(count: int, noun: str) -> str:
+    """Return a count with its noun, such as ``1 thing`` or ``1,000 things``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def to_row(execution: JobExecutionSummary) -> dict[str, _Value]:
-    """The execution's members by their names, with its thing's name; times in ISO 8601, UTC."""
-    # Not in a loop over the members, which takes twice as long.
+def to_record(execution: JobExecutionSummary) -> dict[str, _Value]:
+    """Return the execution's members by name, and the thing's name; times are ISO 8601 in UTC."""
+    # Spelled out, because a loop over the members takes twice as long.
     queued, started = execution.queued_at, execution.started_at
     updated = execution.last_updated_at
     return {
@@ -74,33 +75,36 @@ def to_row(execution: JobExecutionSummary) -> dict[str, _Value]:
     }
 
 
-Rows = Callable[[Iterable[JobExecutionSummary]], str]
-"""Makes the lines of some executions."""
+RowFormatter = Callable[[Iterable[JobExecutionSummary]], str]
+"""A function that returns the lines for some executions."""
 
 
-def rows_as(
+def to_formatter(
     output_format: Format, *, in_colour: bool, with_headings: bool = True
-) -> tuple[str, Rows]:
-    """What comes before the first row of a file, and what makes the rows."""
+) -> tuple[str, RowFormatter]:
+    """Return the text before the first row of a file, and the function that formats the rows."""
     if output_format is Format.csv:
-        return _to_csv([FIELDS]), _csv
-    return "", _Table(in_colour, with_headings) if output_format is Format.table else _ndjson
+        return _to_csv([FIELDS]), _format_csv
+    if output_format is Format.ndjson:
+        return "", _format_ndjson
+    return "", _TableFormatter(in_colour, with_headings)
 
 
-def _ndjson(executions: Iterable[JobExecutionSummary]) -> str:
-    rows = json.dumps([*map(to_row, executions)])[1:-1]
-    # One call for all is twice as fast as one each. In no value can this be, where " is \".
+def _format_ndjson(executions: Iterable[JobExecutionSummary]) -> str:
+    # One call of `dumps` for all rows is twice as fast as one call for each. No value can contain
+    # the separator, because JSON escapes the quotes in a string.
+    rows = json.dumps([*map(to_record, executions)])[1:-1]
     lines = rows.replace('}, {"thing_name": ', '}\n{"thing_name": ')
-    return to_harmless_json(f"{lines}\n") if rows else ""
+    return escape_del(f"{lines}\n") if rows else ""
 
 
-def to_harmless_json(text: str) -> str:
-    """``text`` without DEL, which alone JSON leaves as it is of what steers a terminal."""
+def escape_del(text: str) -> str:
+    """Return JSON with DEL escaped, the only control character that ``json.dumps`` leaves."""
     return text.replace("\x7f", "\\u007f")
 
 
-def _csv(executions: Iterable[JobExecutionSummary]) -> str:
-    return _to_csv(map(_to_cell, to_row(execution).values()) for execution in executions)
+def _format_csv(executions: Iterable[JobExecutionSummary]) -> str:
+    return _to_csv(map(_to_cell, to_record(execution).values()) for execution in executions)
 
 
 def _to_csv(rows: Iterable[Iterable[_Value]]) -> str:
@@ -112,12 +116,12 @@ def _to_csv(rows: Iterable[Iterable[_Value]]) -> str:
 def _to_cell(value: _Value) -> _Value:
     if not isinstance(value, str):
         return value
-    cell = printable(value)
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    cell = to_printable(value)
+    return f"'{cell}" if cell.startswith(_FORMULA_PREFIXES) else cell
 
 
-class _Table:
-    """Columns for people, as wide as the first rows need; times to the second."""
+class _TableFormatter:
+    """Formats aligned columns, as wide as the first call's rows need; times to the second."""
 
     def __init__(self, in_colour: bool, with_headings: bool) -> None:  # noqa: FBT001
         self._in_colour = in_colour
@@ -125,20 +129,20 @@ class _Table:
         self._widths: Mapping[str, int] = {}
 
     def __call__(self, executions: Iterable[JobExecutionSummary]) -> str:
-        """The lines, after the headings if these are the first of all."""
+        """Return the lines; the headings precede the first rows."""
         table = [
-            {name: _to_text(name, row[name]) for name in _COLUMNS}
-            for row in map(to_row, executions)
+            {name: _to_text(name, record[name]) for name in _COLUMNS}
+            for record in map(to_record, executions)
         ]
         if table and not self._widths:
             headings = {name: _HEADINGS.get(name, name) for name in _COLUMNS}
-            widest = [headings, *table]
-            self._widths = {name: max(len(row[name]) for row in widest) for name in _COLUMNS}
+            with_headings = [headings, *table]
+            self._widths = {name: max(len(row[name]) for row in with_headings) for name in _COLUMNS}
             if self._with_headings:
-                table = widest
-        return "".join(f"{self._line(row)}\n" for row in table)
+                table = with_headings
+        return "".join(f"{self._to_line(row)}\n" for row in table)
 
-    def _line(self, row: Mapping[str, str]) -> str:
+    def _to_line(self, row: Mapping[str, str]) -> str:
         cells = {name: text.ljust(self._widths[name]) for name, text in row.items()}
         if self._in_colour and row["status"] in COLOURS:
             cells["status"] = typer.style(cells["status"], fg=COLOURS[row["status"]])
@@ -150,4 +154,4 @@ def _to_text(name: str, value: _Value) -> str:
         return "-"
     if name.endswith("_at"):
         return f"{str(value)[:19]}Z"
-    return printable(str(value))
+    return to_printable(str(value))

@@ -1,40 +1,49 @@
-"""``iotjobs list``: rows out, page by page, and where to go on after a fault."""
+"""``iotjobs list``: write the rows page by page, and know where to resume after an error."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from iotjobs_client import JobExecutionPage, JobExecutionPaginator, JobExecutionSummary
-from iotjobs_client.cli._formats import Rows, counted
+from iotjobs_client.cli._formats import RowFormatter, format_count
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._terminal import Signals, StatusLine, Stopped
+from iotjobs_client.cli._terminal import SignalReceived, Signals, StatusLine
 
 
-def watched(listing: JobExecutionPaginator, line: StatusLine) -> Iterator[JobExecutionSummary]:
-    """The executions, while ``line`` counts them."""
+def with_progress(
+    listing: JobExecutionPaginator, line: StatusLine
+) -> Iterator[JobExecutionSummary]:
+    """Yield the executions of ``listing``, and show their number on ``line``."""
     count = 0
     try:
         for page in listing.pages():
             yield from page.executions
             count += len(page.executions)
-            line.draw(progress(count, line.seconds))
+            line.draw(format_progress(count, line.seconds))
     finally:
         line.clear()
 
 
-def progress(count: int, seconds: float) -> str:
-    """Such as ``12,500 executions in 5 s, 2,500 a second``."""
+def format_progress(count: int, seconds: float) -> str:
+    """Return a text such as ``12,500 executions in 5 s, 2,500 a second``."""
     rate = f", {count / seconds:,.0f} a second" if seconds else ""
-    return f"{counted(count, 'execution')} in {seconds:,.0f} s{rate}"
+    return f"{format_count(count, 'execution')} in {seconds:,.0f} s{rate}"
 
 
-class RowsOut:
-    """Writes the rows of a listing, and knows at every moment how far they are out.
+class RowWriter:
+    """Writes the rows of a listing, and tracks which of them are written.
+
+    Args:
+        listing: The listing.
+        output: The destination of the rows.
+        header: The text before the first row of an empty output.
+        format_rows: The function that formats the rows.
+        signals: The signals to defer while a page is written.
 
     Attributes:
-        count: How many rows are out, or kept for who resumes.
-        resume_token: Where the listing resumes behind them; ``None`` at its end.
-        is_complete: Whether all rows are out, or as many as were to be.
+        count: The number of rows that were written, or kept for the run that resumes.
+        resume_token: The token that resumes the listing after these rows; ``None`` at its end.
+        is_complete: Whether all rows were written, or ``max_items`` of them.
     """
 
     def __init__(
@@ -42,25 +51,25 @@ class RowsOut:
         listing: JobExecutionPaginator,
         output: StandardOutput | OutputFile,
         header: str,
-        rows: Rows,
+        format_rows: RowFormatter,
         signals: Signals,
     ) -> None:
         self._line = StatusLine()
         self._listing = listing
         self._output = output
         self._header = header
-        self._rows = rows
+        self._format_rows = format_rows
         self._signals = signals
         self._written: tuple[int, str | None] = 0, listing.resume_token
         self.count, self.resume_token = self._written
         self.is_complete = False
 
     def write(self) -> None:
-        """Write them all.
+        """Write all rows.
 
         Raises:
             IoTJobsError: A request failed.
-            OSError: The output takes no more.
+            OSError: A write failed.
         """
         line = self._line
         pages = self._listing.pages()
@@ -68,26 +77,28 @@ class RowsOut:
             while not self.is_complete:
                 page = next(pages, None)
                 line.clear()
-                with self._signals.held(can_be_forced=self._output.may_block):
+                with self._signals.deferred(can_be_forced=self._output.may_block):
                     self._write_page(page)
-                line.draw(progress(self._written[0], line.seconds), now=self.is_complete)
+                line.draw(format_progress(self._written[0], line.seconds), now=self.is_complete)
         except BaseException as error:
-            if self.is_complete and isinstance(error, Stopped):
-                return  # it came too late
-            with self._signals.held():
+            if self.is_complete and isinstance(error, SignalReceived):
+                return  # All rows were written before the signal.
+            with self._signals.deferred():
                 line.clear()
                 if self.is_complete:
-                    self.resume_token = None  # the rows before it are not where they should be
+                    # Finishing the output failed. A later run could not find the rows to
+                    # append to, so no token is offered.
+                    self.resume_token = None
                 else:
                     self._stop()
             raise
         line.end()
 
     def _write_page(self, page: JobExecutionPage | None) -> None:
-        if page is None:  # what was left of the listing is gone
+        if page is None:  # The rest of a resumed listing no longer exists.
             self._written = self._written[0], None
         else:
-            text = self._rows(page.executions)
+            text = self._format_rows(page.executions)
             if self._output.is_empty:
                 text = self._header + text
             self._output.write(text)
@@ -97,7 +108,7 @@ class RowsOut:
         if resume_token is None or count == self._listing.max_items:
             self.is_complete = True
             self._output.finish(resume_token)
-        if self.is_complete or self._output.is_out_at_once:
+        if self.is_complete or self._output.is_streamed:
             self.count, self.resume_token = self._written
 
     def _stop(self) -> None:

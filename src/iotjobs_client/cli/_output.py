@@ -1,4 +1,4 @@
-"""Where rows go: standard output, or a file that is there whole or not at all."""
+"""The destinations of rows: standard output, or a file that is written atomically."""
 
 from __future__ import annotations
 
@@ -17,32 +17,42 @@ from iotjobs_client import InvalidArgumentError
 
 
 class StandardOutput:
-    """What a shell may redirect. What was written is out, so an end or a fault changes nothing.
+    """Standard output, which may be a terminal, a pipe or a file.
+
+    A page is visible as soon as it is written, so nothing remains to be done at the end of a
+    listing or after an error.
 
     Args:
-        resume_token: Where the listing resumes, which began somewhere else.
+        resume_token: The token that the listing resumes from; ``None`` if it starts at the
+            beginning.
 
     Attributes:
-        is_empty: Whether nothing was written yet, in this run or in those before.
-        is_out_at_once: Whether what is written need not be kept: always.
-        may_block: Whether a write can wait for somebody who reads.
+        is_empty: Whether no rows were written, neither by this run nor by those before it.
+        is_streamed: Whether rows are visible as soon as they are written: always.
+        may_block: Whether a write may wait for a reader, as on a pipe or a terminal.
     """
 
-    is_out_at_once = True
+    is_streamed = True
 
     def __init__(self, resume_token: str | None) -> None:
         self.is_empty = resume_token is None
-        self.may_block = _size_of_file(_raw_stdout()) is None
+        self.may_block = _regular_file_size(_raw_stdout()) is None
 
     def write(self, text: str) -> None:
-        """Write at once, for the reader need not wait for more; a file gets all or nothing."""
+        """Write ``text`` without buffering.
+
+        If a write to a regular file fails, the file is truncated to its size before the call.
+
+        Raises:
+            OSError: The write failed.
+        """
         data = memoryview(text.encode(sys.stdout.encoding, errors="backslashreplace"))
         out = _raw_stdout()
-        size = _size_of_file(out)
+        size = _regular_file_size(out)
         try:
             while data:
                 written = out.write(data)
-                if written is None:  # by a pipe that does not block, and is full
+                if written is None:  # A non-blocking pipe is full.
                     select([], [out], [])
                 else:
                     data = data[written:]
@@ -53,125 +63,136 @@ class StandardOutput:
             raise
 
     def finish(self, resume_token: str | None) -> None:
-        """See above."""
+        """Do nothing, because all rows are visible already."""
 
     def stop(self, resume_token: str | None) -> None:
-        """See above."""
+        """Do nothing, because the rows written so far are visible already."""
 
 
 def _raw_stdout() -> Any:
-    # Without the buffer, which would keep what a full disk did not take, and write it later.
+    # After a failed write, a buffer would keep the data and write it again later.
     return getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
 
 
-def _size_of_file(out: Any) -> int | None:
-    """The size of what is redirected to a file; ``None`` for a pipe or a terminal."""
+def _regular_file_size(out: Any) -> int | None:
+    """Return the size of ``out`` if it is a regular file; ``None`` for a pipe or a terminal."""
     try:
         status = os.fstat(out.fileno())
-    except OSError:  # of what is no file of the system's
+    except OSError:  # The stream has no file descriptor.
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class OutputFile:
-    """Rows collected beside ``path``, in a file that takes its name when all are there.
+    """A file that is replaced atomically when all rows are there.
 
-    After a fault they are kept under a name that is made from the resume token: only the run
-    that resumes right there finds them. So nothing is lost, and nothing is in the file twice.
+    Until then, the rows are in a temporary file beside it. After an error, that file is renamed
+    to a name derived from the resume token, so only the run that resumes from this token finds
+    it. No row is lost or duplicated.
 
     Args:
-        path: The file. If it is there, a run that does not resume replaces it.
-        resume_token: Where the listing resumes: after the rows that were kept for this token,
-            or else after those in ``path``.
+        path: The file. A run that does not resume replaces an existing one.
+        resume_token: The token that the listing resumes from. The rows are appended to those that
+            were kept for this token, or else to those in ``path``.
 
     Attributes:
-        is_empty: Whether there are no rows yet, not even of the runs before.
-        is_out_at_once: As for standard output: never.
-        may_block: Likewise.
+        is_empty: Whether there are no rows yet, neither from this run nor from those before it.
+        is_streamed: Whether rows are visible as soon as they are written: never.
+        may_block: Whether a write may wait for a reader: never.
 
     Raises:
-        InvalidArgumentError: There are no rows that ``resume_token`` could follow.
-        OSError: There can be no such file.
+        InvalidArgumentError: There are no earlier rows to append to.
+        OSError: The file cannot be written.
     """
 
-    is_out_at_once = False
+    is_streamed = False
     may_block = False
 
     def __init__(self, path: Path, resume_token: str | None) -> None:
-        self._path = Path(os.path.realpath(path))  # of a link, what it leads to
+        self._path = Path(os.path.realpath(path))  # Replace a link's target, not the link.
         if self._path.exists() and not self._path.is_file():
             raise OSError(f"{path} is not a file")
-        self._kept = None if resume_token is None else self._name_for(resume_token)
-        before = None if self._kept is None else self._rows_before(self._kept)
-        # No other process has this name, whatever its number is in a container of its own.
-        self._part = self._path.with_name(f".{self._path.name}.{token_hex(6)}")
+        self._kept = None if resume_token is None else self._kept_path(resume_token)
+        earlier = None if self._kept is None else self._find_earlier_rows(self._kept)
+        # The name is random, because processes in different containers may share a process ID.
+        self._temporary = self._path.with_name(f".{self._path.name}.{token_hex(6)}")
         try:
+            # Fail now if the longest of the names is too long.
             with suppress(FileNotFoundError):
-                os.lstat(self._name_for(""))  # the longest of the names
-            self._file = self._part.open("xb")
+                os.lstat(self._kept_path(""))
+            self._file = self._temporary.open("xb")
         except OSError as error:
             raise OSError(f"cannot write {path}: {error.strerror}") from error
         try:
-            self._size = self._begin(before)
+            self._size = self._copy_earlier_rows(earlier)
         except BaseException:
             self.stop(None)
             raise
         self.is_empty = self._size == 0
 
-    def _rows_before(self, kept: Path) -> Path:
-        for rows in (kept, self._path):
-            if rows.exists():
-                return rows
+    def _find_earlier_rows(self, kept: Path) -> Path:
+        for path in (kept, self._path):
+            if path.exists():
+                return path
         raise InvalidArgumentError(
             f"resume_token must follow rows, but neither {str(self._path)!r} nor {kept.name!r} "
-            "is there; without it, the listing starts over"
+            "exists; without it, the listing starts over"
         )
 
-    def _begin(self, before: Path | None) -> int:
+    def _copy_earlier_rows(self, earlier: Path | None) -> int:
         if self._path.exists():
-            shutil.copymode(self._path, self._part)
-        if before is not None:
-            with before.open("rb") as source:
+            shutil.copymode(self._path, self._temporary)
+        if earlier is not None:
+            with earlier.open("rb") as source:
                 shutil.copyfileobj(source, self._file)
             self._file.flush()
         return self._file.tell()
 
-    def _name_for(self, resume_token: str) -> Path:
+    def _kept_path(self, resume_token: str) -> Path:
         digest = blake2b(resume_token.encode(errors="replace"), digest_size=6).hexdigest()
         return self._path.with_name(f"{self._path.name}.{digest}.part")
 
     def write(self, text: str) -> None:
-        """Add to the part."""
+        """Append ``text`` to the temporary file."""
         self.write_bytes(text.encode())
 
     def write_bytes(self, data: bytes) -> None:
-        """Likewise, of what is no text."""
+        """Append ``data`` to the temporary file."""
         self._file.write(data)
         self._file.flush()
         self._size = self._file.tell()
 
     def finish(self, resume_token: str | None) -> None:
-        """Give the part its name; who resumes from ``resume_token`` appends to it."""
+        """Rename the temporary file to ``path``; a run with ``resume_token`` appends to it.
+
+        Raises:
+            OSError: The file could not be saved or renamed. The message names the temporary file,
+                which still has all rows.
+        """
         try:
             with self._file:
                 os.fsync(self._file.fileno())
-            self._part.replace(self._path)
+            self._temporary.replace(self._path)
         except OSError as error:
-            raise OSError(f"{error.strerror}: all rows are in {self._part}") from error
-        following = None if resume_token is None else self._name_for(resume_token)
+            raise OSError(f"{error.strerror}: all rows are in {self._temporary}") from error
+        following = None if resume_token is None else self._kept_path(resume_token)
         for kept in (self._kept, following):
             if kept is not None:
                 kept.unlink(missing_ok=True)
 
     def stop(self, resume_token: str | None) -> None:
-        """Keep what was written for whoever resumes there."""
-        with suppress(OSError):  # of a full disk, again
+        """Keep the rows for the run that resumes from ``resume_token``, or delete them without it.
+
+        Raises:
+            OSError: The rows could not be kept.
+        """
+        with suppress(OSError):  # Closing flushes, which fails again if the disk is full.
             self._file.close()
         if resume_token is None:
-            self._part.unlink()
+            self._temporary.unlink()
             return
-        os.truncate(self._part, self._size)  # what a full disk took of the last page
-        kept = self._name_for(resume_token)
-        self._part.replace(kept)
+        os.truncate(self._temporary, self._size)  # Remove a page that was written only in part.
+        kept = self._kept_path(resume_token)
+        self._temporary.replace(kept)
         if self._kept not in (None, kept):
             self._kept.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""``iotjobs summary --plot``: the picture of a rollout; it needs the extra ``plot``."""
+"""``iotjobs summary --plot``: a plot of a rollout; it needs the extra ``plot``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus
-from iotjobs_client.cli._formats import counted
+from iotjobs_client.cli._formats import format_count
 from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.rollout import RolloutSummary
 
-_KINDS = (".svg", ".png")
+_SUFFIXES = (".svg", ".png")
 _GREY = "#666666"
-_LONG_NAME = 40
-_Look = tuple[str, Any]  # a colour, and matplotlib's dash
-_Line = tuple[str, list[int], _Look]
-# The palette of Okabe and Ito, whose colours all people tell apart, and a dash for each.
-_LOOKS: dict[str, _Look] = {
+_LONG_JOB_ID = 40
+_LineStyle = tuple[str, Any]  # a colour and a matplotlib line style
+_Line = tuple[str, list[int], _LineStyle]  # a name, the counts, and the style
+# The Okabe-Ito palette suits colour-blind readers. Dashes distinguish the lines too.
+_LINE_STYLES: dict[str, _LineStyle] = {
     JobExecutionStatus.SUCCEEDED: ("#009E73", "-"),
     JobExecutionStatus.FAILED: ("#D55E00", "-"),
     JobExecutionStatus.TIMED_OUT: ("#E69F00", (0, (6, 2))),
@@ -32,15 +32,18 @@ _LOOKS: dict[str, _Look] = {
 }
 
 
-def to_drawing(path: Path) -> Callable[[str, RolloutSummary], None]:
-    """What draws a rollout to ``path``; now, before the job is listed, is when that can fail.
+def prepare_plot(path: Path) -> Callable[[str, RolloutSummary], None]:
+    """Check that a plot can be written, before the job is listed, which may take minutes.
+
+    Returns:
+        The function that draws a job's rollout to ``path``.
 
     Raises:
-        InvalidArgumentError: The name of the file ends otherwise than in ``.svg`` or ``.png``.
+        InvalidArgumentError: The file's name does not end in ``.svg`` or ``.png``.
         OSError: matplotlib is not installed, or the file cannot be written.
     """
-    if path.suffix.lower() not in _KINDS:
-        raise InvalidArgumentError(f"plot must end in {' or '.join(_KINDS)}, not {str(path)!r}")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InvalidArgumentError(f"plot must end in {' or '.join(_SUFFIXES)}, not {str(path)!r}")
     if find_spec("matplotlib") is None:
         raise OSError("--plot needs the extra 'plot': python -m pip install 'iotjobs-client[plot]'")
     OutputFile(path, None).stop(None)
@@ -48,20 +51,20 @@ def to_drawing(path: Path) -> Callable[[str, RolloutSummary], None]:
 
 
 def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
-    mpl: Any = import_module("matplotlib")  # whose types are not whole
-    picture = BytesIO()
+    mpl: Any = import_module("matplotlib")  # Its types are incomplete.
+    image = BytesIO()
     with mpl.rc_context():
-        mpl.rcdefaults()  # the picture is the same whatever stands in a matplotlibrc
+        mpl.rcdefaults()  # The plot must not depend on the user's matplotlibrc.
         mpl.rcParams.update({"svg.hashsalt": "iotjobs-client", "font.size": 10})
         kind = path.suffix[1:].lower()
         metadata = {"Date": None} if kind == "svg" else None
         try:
-            _figure(job_id, summary).savefig(picture, format=kind, dpi=150, metadata=metadata)
+            _figure(job_id, summary).savefig(image, format=kind, dpi=150, metadata=metadata)
         except (OverflowError, ValueError) as error:
-            raise OSError(f"cannot draw times at the end of all years: {error}") from error
+            raise OSError(f"cannot draw times near the year 9999: {error}") from error
     output = OutputFile(path, None)
     try:
-        output.write_bytes(picture.getvalue())
+        output.write_bytes(image.getvalue())
     except BaseException:
         output.stop(None)
         raise
@@ -69,25 +72,28 @@ def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
 
 
 def _figure(job_id: str, summary: RolloutSummary) -> Any:
-    """Above what goes as it should, below the rest, which would be too small to see beside it."""
+    """Draw the expected progress in the upper panel, and other outcomes below it.
+
+    Few executions end in another status, so their lines need a scale of their own.
+    """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     curve = summary.curve
     ended: Mapping[JobExecutionStatus, int] = curve[-1].ended if curve else {}
-    on_course: list[_Line] = [
+    progress: list[_Line] = [
         ("queued", [point.queued for point in curve], (_GREY, (0, (1, 2)))),
         ("started", [point.started for point in curve], (_GREY, (0, (5, 2)))),
     ]
-    others: list[_Line] = []
+    problems: list[_Line] = []
     for status in sorted(ended, key=lambda status: -ended[status]):
-        lines = on_course if status == JobExecutionStatus.SUCCEEDED else others
+        lines = progress if status == JobExecutionStatus.SUCCEEDED else problems
         counts = [point.ended[status] for point in curve]
-        lines.append((status.value, counts, _LOOKS[status]))
-    panels = [on_course, others] if others else [on_course]
+        lines.append((status.value, counts, _LINE_STYLES[status]))
+    panels = [progress, problems] if problems else [progress]
     times = [point.at for point in curve]
-    marker = "o" if len(times) == 1 else ""  # a line of one point cannot be seen
+    marker = "o" if len(times) == 1 else ""  # A line of one point is invisible.
 
     figure: Any = Figure(figsize=(10, 2 + 2.4 * len(panels)), layout="constrained")
     for axes, lines in zip(
@@ -95,8 +101,8 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
     ):
         for name, counts, (colour, dash) in lines:
             label = f"{name}  {counts[-1] if counts else 0:,}"
-            look = {"color": colour, "linestyle": dash, "linewidth": 1.8, "marker": marker}
-            axes.plot(times, counts, drawstyle="steps-post", label=label, **look)
+            style = {"color": colour, "linestyle": dash, "linewidth": 1.8, "marker": marker}
+            axes.plot(times, counts, drawstyle="steps-post", label=label, **style)
         axes.set_ylabel("executions, cumulative")
         axes.margins(x=0.01)
         axes.set_ylim(0, None if times else 1)
@@ -108,10 +114,10 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=3.5)
     figure.align_ylabels()
     top, bottom = figure.axes[0], figure.axes[-1]
-    size = 13 if len(job_id) <= _LONG_NAME else 8  # of which the longest still fits
+    size = 13 if len(job_id) <= _LONG_JOB_ID else 8  # The longest job ID fits at 8 points.
     top.set_title(f"Rollout of {job_id}", loc="left", fontweight="bold", fontsize=size, pad=22)
     subtitle = (
-        f"{counted(summary.thing_count, 'thing')}: {summary.things_succeeded:,} succeeded, "
+        f"{format_count(summary.thing_count, 'thing')}: {summary.things_succeeded:,} succeeded, "
         f"{summary.things_failed:,} failed, {summary.things_withdrawn:,} withdrawn, "
         f"{summary.things_waiting:,} waiting"
     )

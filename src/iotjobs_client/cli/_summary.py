@@ -1,4 +1,4 @@
-"""``iotjobs summary``: a rollout in numbers, for people or for programs."""
+"""``iotjobs summary``: counts and durations of a rollout, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import sys
 from datetime import timedelta
 from enum import Enum
 
-from iotjobs_client.cli._formats import COLOURS, counted, printable, to_harmless_json, to_row
-from iotjobs_client.cli._terminal import in_colour
+from iotjobs_client.cli._formats import COLOURS, escape_del, format_count, to_printable, to_record
+from iotjobs_client.cli._terminal import has_colours
 from iotjobs_client.rollout import Durations, RolloutSummary
 
-_BAR = 30
-_NARROWEST, _WIDEST = 60, 10_000
+_BAR_WIDTH = 30
+_MIN_WIDTH, _MAX_WIDTH = 60, 10_000
 
 
 class SummaryFormat(str, Enum):
-    """What ``iotjobs summary`` writes."""
+    """The output formats of ``iotjobs summary``."""
 
     table = "table"
     json = "json"
 
 
 def to_json(job_id: str, summary: RolloutSummary) -> str:
-    """An object, with durations in seconds."""
+    """Return the summary as a JSON object, with durations in seconds."""
     content = {
         "job_id": job_id,
         "executions": {
@@ -40,9 +40,9 @@ def to_json(job_id: str, summary: RolloutSummary) -> str:
         },
         "waiting_seconds": _to_seconds(summary.waiting),
         "running_seconds": _to_seconds(summary.running),
-        "failed_last": [to_row(execution) for execution in summary.failed_last],
+        "failed_last": [to_record(execution) for execution in summary.failed_last],
     }
-    return to_harmless_json(json.dumps(content, indent=2)) + "\n"
+    return escape_del(json.dumps(content, indent=2)) + "\n"
 
 
 def _to_seconds(durations: Durations) -> dict[str, float | None]:
@@ -50,40 +50,40 @@ def _to_seconds(durations: Durations) -> dict[str, float | None]:
         "count": durations.count,
         **{
             name: None if duration is None else duration.total_seconds()
-            for name, duration in _named(durations).items()
+            for name, duration in _percentiles(durations).items()
         },
     }
 
 
-def _named(durations: Durations) -> dict[str, timedelta | None]:
+def _percentiles(durations: Durations) -> dict[str, timedelta | None]:
     return {"median": durations.median, "p90": durations.p90, "max": durations.maximum}
 
 
 def to_table(job_id: str, summary: RolloutSummary) -> str:
-    """Counts with bars, durations, and the things that failed last."""
+    """Return the summary as text: counts with bars, durations, and the things that failed last."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    # Captured, for rich has a way of its own to end where a pipe is closed.
-    is_for_people = sys.stdout.isatty()
+    # rich exits by itself if the pipe is closed, so its output is captured and returned.
+    is_tty = sys.stdout.isatty()
     console = Console(
         file=sys.stdout,
-        force_terminal=is_for_people and in_colour(),  # whatever FORCE_COLOR says of a pipe
-        no_color=not in_colour(),
-        # No name is cut where no line ends.
-        width=None if is_for_people else _WIDEST,
+        force_terminal=is_tty and has_colours(),  # Ignore FORCE_COLOR in a pipe.
+        no_color=not has_colours(),
+        # A pipe has no width, so no name is cut.
+        width=None if is_tty else _MAX_WIDTH,
         highlight=False,
         markup=False,
         emoji=False,
     )
-    # Narrower, the terminal breaks the lines: better than cells that are cut.
-    console.width = max(console.width, _NARROWEST)
+    # A narrower terminal wraps the lines, which is better than cutting the cells.
+    console.width = max(console.width, _MIN_WIDTH)
     block = "#" if console.options.ascii_only else "█"
     console.begin_capture()
     console.print(
-        f"{job_id}: {counted(summary.execution_count, 'execution')} "
-        f"on {counted(summary.thing_count, 'thing')}: "
+        f"{job_id}: {format_count(summary.execution_count, 'execution')} "
+        f"on {format_count(summary.thing_count, 'thing')}: "
         f"{summary.things_succeeded:,} succeeded, {summary.things_failed:,} failed, "
         f"{summary.things_withdrawn:,} withdrawn, {summary.things_waiting:,} waiting\n",
         soft_wrap=True,
@@ -95,16 +95,16 @@ def to_table(job_id: str, summary: RolloutSummary) -> str:
     for status, count in summary.executions.items():
         things = summary.things.get(status, 0)
         share = things / summary.thing_count
-        bar = Text(block * round(_BAR * share), style=COLOURS.get(status, ""))
+        bar = Text(block * round(_BAR_WIDTH * share), style=COLOURS.get(status, ""))
         counts.add_row(
-            printable(status), f"{count:,}", f"{things:,}", bar.append(f" {share:.1%}", "none")
+            to_printable(status), f"{count:,}", f"{things:,}", bar.append(f" {share:.1%}", "none")
         )
     console.print(counts)
     times = Table("time", box=None, pad_edge=False)
-    for heading in ("executions", *_named(summary.waiting)):
+    for heading in ("executions", *_percentiles(summary.waiting)):
         times.add_column(heading, justify="right")
     for name, durations in (("waiting", summary.waiting), ("running", summary.running)):
-        shown = ("-" if d is None else _to_text(d) for d in _named(durations).values())
+        shown = ("-" if d is None else _to_text(d) for d in _percentiles(durations).values())
         times.add_row(name, f"{durations.count:,}", *shown)
     console.print()
     console.print(times)
@@ -116,7 +116,7 @@ def to_table(job_id: str, summary: RolloutSummary) -> str:
         for execution in summary.failed_last:
             at = execution.last_updated_at
             failures.add_row(
-                Text(printable(execution.thing_name)),
+                Text(to_printable(execution.thing_name)),
                 execution.status.value,
                 "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC",
             )
@@ -126,5 +126,5 @@ def to_table(job_id: str, summary: RolloutSummary) -> str:
 
 
 def _to_text(duration: timedelta) -> str:
-    """Such as ``0:03:34``: to the second."""
+    """Return a duration to the second, such as ``0:03:34``."""
     return str(timedelta(seconds=round(duration.total_seconds())))

@@ -1,4 +1,4 @@
-"""What people see on standard error, and how Ctrl-C and faults are told."""
+"""Messages, progress and errors on standard error, and the handling of signals."""
 
 from __future__ import annotations
 
@@ -19,17 +19,23 @@ from iotjobs_client import (
     IoTJobsError,
     ResourceNotFoundError,
 )
-from iotjobs_client.cli._formats import printable
+from iotjobs_client.cli._formats import to_printable
 
-FAILED, USAGE, SIGNALLED = 1, 2, 128
-# What ends a process in an orderly way, where the system has it.
-_ENDS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-_REDRAW_EVERY = 0.1  # seconds
-_PATIENCE = 1.0  # seconds
+_EXIT_FAILED, _EXIT_USAGE, _EXIT_SIGNAL = 1, 2, 128  # The number of the signal is added to 128.
+# Windows has no SIGHUP.
+_TERMINATION_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+_REDRAW_SECONDS = 0.1
+_REPORT_SECONDS = 1.0
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal asked for the end."""
+class SignalReceived(KeyboardInterrupt):
+    """A signal that ends the command.
+
+    Attributes:
+        number: The number of the signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -37,153 +43,174 @@ class Stopped(KeyboardInterrupt):
 
 
 class Signals:
-    """Ctrl-C, SIGTERM and SIGHUP, of which the first ends a command and the rest come too late.
+    """Handles SIGINT (Ctrl-C), SIGTERM and SIGHUP: the first ends a command, others are ignored.
 
-    So nothing interrupts what a command still does on its way out, such as keeping its rows.
+    So a second signal does not interrupt the cleanup, such as keeping the rows for a later run.
+    :meth:`deferred` and :meth:`start_reporting` describe the exceptions, where a command may hang.
     """
 
     def __init__(self) -> None:
-        self._noted: int | None = None
-        self._is_held = False
+        self._received: int | None = None
+        self._is_deferred = False
         self._can_be_forced = False
-        self._tells_since: float | None = None
+        self._reporting_since: float | None = None
 
     def _handle(self, number: int, _: object) -> None:
-        is_first = self._noted is None
-        self._noted = self._noted or number
-        if self._tells_since is not None:
-            if monotonic() - self._tells_since > _PATIENCE:
-                os._exit(SIGNALLED + self._noted)
+        is_first = self._received is None
+        self._received = self._received or number
+        if self._reporting_since is not None:
+            if monotonic() - self._reporting_since > _REPORT_SECONDS:
+                os._exit(_EXIT_SIGNAL + self._received)
             return
-        if self._is_held:
+        if self._is_deferred:
             if is_first or not self._can_be_forced:
                 return
-            self._is_held = False
+            self._is_deferred = False
         elif not is_first:
             return
-        raise Stopped(self._noted)
+        raise SignalReceived(self._received)
 
     @contextmanager
     def handled(self) -> Generator[None]:
-        """Handle them, but for those that are ignored, as in what a shell starts behind ``&``."""
-        previous = {number: signal.getsignal(number) for number in _ENDS}
-        for number in _ENDS:
+        """Handle the signals inside the block.
+
+        A signal that the process ignores stays ignored: a shell arranges this for SIGINT if it
+        starts a command with ``&``.
+        """
+        previous = {number: signal.getsignal(number) for number in _TERMINATION_SIGNALS}
+        for number in _TERMINATION_SIGNALS:
             if previous[number] is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
         try:
             yield
         finally:
-            for number in _ENDS:
+            for number in _TERMINATION_SIGNALS:
                 signal.signal(number, previous[number])
 
-    def only_tell(self) -> None:
-        """Nothing is left but to tell of it, for which a burst waits, but nobody for ever."""
-        self._tells_since = monotonic()
+    def start_reporting(self) -> None:
+        """Mark that only the report of an error remains to be written.
+
+        For one second, signals are ignored, so that a burst of them does not cut the report off.
+        A later signal ends the process at once, because the write may block forever.
+        """
+        self._reporting_since = monotonic()
 
     @contextmanager
-    def held(self, *, can_be_forced: bool = False) -> Generator[None]:
-        """Let them wait until the end, so that they find a page written or not begun.
+    def deferred(self, *, can_be_forced: bool = False) -> Generator[None]:
+        """Defer signals to the end of the block, so that a page is written in full or not at all.
 
         Args:
-            can_be_forced: Whether a second one does not wait: whoever reads our output may have
-                stopped reading.
+            can_be_forced: Whether a second signal interrupts the block, because a write blocks
+                forever if the reader of our output has stopped reading.
+
+        Raises:
+            SignalReceived: A signal was received before the end of the block.
         """
         self._can_be_forced = can_be_forced
-        self._is_held = True
+        self._is_deferred = True
         try:
             yield
         finally:
-            self._is_held = False
-        if self._noted is not None:
-            raise Stopped(self._noted)
+            self._is_deferred = False
+        if self._received is not None:
+            raise SignalReceived(self._received)
 
 
-def say(text: str) -> None:
-    """A line on standard error, if anyone reads it."""
+def print_error(text: str) -> None:
+    """Print a line to standard error; do nothing if it is closed."""
     try:
-        print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+        print(to_printable(text), file=sys.stderr, flush=True)  # noqa: T201
     except OSError:
-        to_nowhere(sys.stderr)
+        redirect_to_devnull(sys.stderr)
 
 
-def say_result(text: str) -> None:
-    """A line on standard output, if anyone reads it: the exit code says the same."""
+def print_result(text: str) -> None:
+    """Print a line to standard output; do nothing if it is closed.
+
+    The exit code says the same as the line.
+    """
     try:
-        print(printable(text), flush=True)  # noqa: T201
+        print(to_printable(text), flush=True)  # noqa: T201
     except OSError:
-        to_nowhere(sys.stdout)
+        redirect_to_devnull(sys.stdout)
 
 
-def to_nowhere(stream: TextIO) -> None:
-    """Let what is still to be flushed at exit go where it cannot fail once more."""
-    with suppress(OSError):  # of a stream that is no file of the system's
+def redirect_to_devnull(stream: TextIO) -> None:
+    """Redirect ``stream`` to the null device, so that flushing it at exit cannot fail again."""
+    with suppress(OSError):  # The stream has no file descriptor.
         number = stream.fileno()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, number)
+        os.close(devnull)
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether ``stream`` is a terminal that understands more than lines."""
+    """Return whether ``stream`` is a terminal that understands control sequences."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def in_colour() -> bool:
-    """Whether to write colours to standard output; see https://no-color.org."""
+def has_colours() -> bool:
+    """Return whether to write colours to standard output; see https://no-color.org."""
     return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
 
 
 class StatusLine:
-    """One line on standard error that is drawn over and over; nothing without a terminal."""
+    """One line on standard error that is redrawn in place; without a terminal, it draws nothing."""
 
     def __init__(self) -> None:
-        self._is_on = is_terminal(sys.stderr)
-        self._began = self._drawn = monotonic()
+        self._is_enabled = is_terminal(sys.stderr)
+        self._created = self._drawn = monotonic()
 
     @property
     def seconds(self) -> float:
-        """How long it has been there."""
-        return monotonic() - self._began
+        """The seconds since the line was created."""
+        return monotonic() - self._created
 
     def draw(self, text: str, *, now: bool = False) -> None:
-        """Draw ``text``, unless the line was drawn a moment ago and this need not be ``now``."""
-        if self._is_on and (now or monotonic() - self._drawn >= _REDRAW_EVERY):
+        """Draw ``text``; without ``now``, at most ten times a second."""
+        if self._is_enabled and (now or monotonic() - self._drawn >= _REDRAW_SECONDS):
             self._drawn = monotonic()
             try:
                 columns = os.get_terminal_size(sys.stderr.fileno()).columns
-            except OSError:  # of a terminal that was closed
+            except OSError:  # The terminal was closed.
                 columns = 0
-            # One column is left, for some terminals go to the next line after the last.
-            self._write(f"\r{printable(text)[: (columns or 80) - 1]}\x1b[K")
+            # The last column stays empty, because some terminals wrap after it.
+            self._write(f"\r{to_printable(text)[: (columns or 80) - 1]}\x1b[K")
 
     def clear(self) -> None:
-        """Make room for other lines."""
-        if self._is_on:
+        """Erase the line, so that other lines can be written."""
+        if self._is_enabled:
             self._write("\r\x1b[K")
 
     def end(self) -> None:
-        """Leave it as it is, and go on below."""
-        if self._is_on:
+        """Keep the line, and start a new one below it."""
+        if self._is_enabled:
             self._write("\n")
 
     def _write(self, text: str) -> None:
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
-        except OSError:  # as above
-            self._is_on = False
-            to_nowhere(sys.stderr)
+        except OSError:  # The terminal was closed.
+            self._is_enabled = False
+            redirect_to_devnull(sys.stderr)
 
 
 @contextmanager
-def faults_told(
+def report_errors(
     *, debug: bool, resume_command: Callable[[], str | None] = str
 ) -> Generator[Signals]:
-    """End with one line and an exit code if something fails; see ``docs/automation.md``.
+    """Report an error of the block in one line and exit; ``docs/automation.md`` lists the codes.
 
     Args:
-        debug: Whether to print the traceback as well.
-        resume_command: What resumes from here, or nothing.
+        debug: Whether to print the traceback too.
+        resume_command: A function that returns the command that resumes, or ``None``.
+
+    Yields:
+        The signals, which are handled inside the block.
+
+    Raises:
+        typer.Exit: The block raised an error.
     """
     signals = Signals()
     with signals.handled():
@@ -191,35 +218,35 @@ def faults_told(
             yield signals
             sys.stdout.flush()
         except BrokenPipeError:
-            to_nowhere(sys.stdout)
+            redirect_to_devnull(sys.stdout)
             raise typer.Exit(0) from None
         except typer.Exit:
             raise
-        except (Exception, Stopped) as error:  # noqa: BLE001  (each is told)
-            signals.only_tell()
-            _tell(error, resume_command, debug=debug)
+        except (Exception, SignalReceived) as error:  # noqa: BLE001  (every error is reported)
+            signals.start_reporting()
+            _report(error, resume_command, debug=debug)
 
 
-def _tell(
-    error: Exception | Stopped, resume_command: Callable[[], str | None], *, debug: bool
+def _report(
+    error: Exception | SignalReceived, resume_command: Callable[[], str | None], *, debug: bool
 ) -> NoReturn:
-    text, code, may_resume = str(error), FAILED, True
-    if isinstance(error, Stopped):
-        text, code = "interrupted", SIGNALLED + error.number
+    text, code, may_resume = str(error), _EXIT_FAILED, True
+    if isinstance(error, SignalReceived):
+        text, code = "interrupted", _EXIT_SIGNAL + error.number
     elif isinstance(error, InvalidArgumentError):
-        code, may_resume = USAGE, False
+        code, may_resume = _EXIT_USAGE, False
     elif isinstance(error, IoTJobsError):
-        # Neither of these is mended by resuming.
+        # Running the same command again does not help with these two.
         may_resume = not isinstance(error, (ResourceNotFoundError, ConfigurationError))
     elif isinstance(error, OSError):
-        to_nowhere(sys.stdout)
-    else:  # a traceback is for those who ask for one
+        redirect_to_devnull(sys.stdout)
+    else:
         text = f"unexpected {type(error).__name__}: {error}; see --debug"
     if debug:
         for line in traceback.format_exc().splitlines():
-            say(line)
-    say(f"iotjobs: {text}")
+            print_error(line)
+    print_error(f"iotjobs: {text}")
     command = resume_command() if may_resume else None
     if command:
-        say(f"To resume: {command}")
+        print_error(f"To resume: {command}")
     raise typer.Exit(code)

@@ -1,7 +1,6 @@
-"""For tests of code that uses this library: executions to work with, and a service to list.
+"""Tools to test code that uses this library: executions, a stubbed client and a local endpoint.
 
-Needs nothing beyond the library itself. Everything here is deterministic, stays on this machine
-and needs no AWS account.
+They need only this library. They are deterministic, stay on this machine and need no AWS account.
 """
 
 from iotjobs_client.testing._endpoint import ListRequest, LocalEndpoint
@@ -11,7 +10,7 @@ from iotjobs_client.testing._factories import (
     make_fleet,
     make_response,
 )
-from iotjobs_client.testing._faults import Fault, Mishap, RawAnswer
+from iotjobs_client.testing._faults import Fault, NamedFault, RawResponse
 from iotjobs_client.testing._stub import StubbedPage, stubbed_client
 
 __all__ = [
@@ -19,8 +18,8 @@ __all__ = [
     "Fault",
     "ListRequest",
     "LocalEndpoint",
-    "Mishap",
-    "RawAnswer",
+    "NamedFault",
+    "RawResponse",
     "StubbedPage",
     "make_execution",
     "make_fleet",

@@ -1,4 +1,4 @@
-"""A service on loopback that answers ListJobExecutionsForJob as the API reference says."""
+"""A local HTTP server that implements ListJobExecutionsForJob as the API reference describes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import re
 import struct
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from email.utils import formatdate
@@ -16,7 +17,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
 from socketserver import TCPServer
 from threading import TIMEOUT_MAX, Event, Lock, Thread
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
@@ -30,15 +30,15 @@ from iotjobs_client.exceptions import (
     ThrottlingError,
     wrong_argument,
 )
-from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_int
 from iotjobs_client.paginator import JOB_ID, LARGEST_PAGE, check_job_id
 from iotjobs_client.testing._faults import (
-    DELIVERIES,
-    WHOLE,
+    FAULT_SEND_OPTIONS,
+    SEND_ALL,
     Fault,
-    RawAnswer,
-    to_answer,
-    to_answer_or_mishap,
+    RawResponse,
+    parse_fault,
+    to_error_response,
 )
 from iotjobs_client.testing._job import Job
 from iotjobs_client.testing._session import CREDENTIAL, REGION_NAME, TestingSession
@@ -59,10 +59,10 @@ class ListRequest:
     """A request as a :class:`LocalEndpoint` received it.
 
     Attributes:
-        job_id: The job in its path (``jobId``).
-        status: The filter (``status``); ``None`` without one.
-        max_results: The page size (``maxResults``), as sent; ``None`` without one.
-        next_token: The token (``nextToken``); ``None`` on a first page.
+        job_id: The job in the path (``jobId``).
+        status: The filter (``status``); ``None`` if absent.
+        max_results: The page size (``maxResults``), as sent; ``None`` if absent.
+        next_token: The token (``nextToken``); ``None`` in a request for a first page.
         user_agent: The ``User-Agent`` header.
     """
 
@@ -74,24 +74,24 @@ class ListRequest:
 
 
 class LocalEndpoint:
-    """Real HTTP on loopback that answers ``ListJobExecutionsForJob`` as the API reference says.
+    """A local HTTP server that implements ``ListJobExecutionsForJob``.
 
-    Requests that the reference forbids get its 400, unknown jobs its 404; pages, tokens and the
-    status filter work. It serves from construction until :meth:`close` or the end of a ``with``
-    block, in threads of its own. Any client in any language may call it; signatures are not
-    checked.
+    It follows the API reference: pages, tokens and the status filter work, an invalid request gets
+    HTTP status 400, and an unknown job gets 404. It serves from construction until :meth:`close`
+    or the end of a ``with`` block, in its own threads. Clients in any language can call it with
+    any credentials, because it does not check signatures.
 
     Args:
-        jobs: The executions of each job, by job id, in the order in which they are listed.
-        latency: Seconds to wait before each answer.
-        requests_per_second: Requests above this rate are throttled with 429; ``None`` for no
-            limit.
-        faults: What goes wrong, by the number of the request, counted from 1 over all requests
-            and botocore's retries alike.
-        port: The port to listen on; 0 for one that is free.
+        jobs: The executions of each job, by job ID, in listing order.
+        latency: Seconds to wait before each response.
+        requests_per_second: The rate above which requests are throttled with HTTP status 429;
+            ``None`` for no limit.
+        faults: What goes wrong, by the number of the request. All requests are counted from 1,
+            including botocore's retries.
+        port: The port to listen on, 0 to 65535; 0 for a free one.
 
     Raises:
-        InvalidArgumentError: A job id, the latency, the rate, a fault or the port is wrong.
+        InvalidArgumentError: A job ID, the latency, the rate, a fault or the port is wrong.
         OSError: The port is in use.
 
     >>> from iotjobs_client.testing import LocalEndpoint, make_fleet
@@ -117,22 +117,19 @@ class LocalEndpoint:
                 raise wrong_argument(name, "a mapping", value)
         if type(latency) not in (int, float) or not 0 <= latency < TIMEOUT_MAX:
             raise wrong_argument("latency", "a number of seconds of at least 0", latency)
-        if type(port) is not int or not 0 <= port <= _LARGEST_PORT:
-            raise wrong_argument("port", f"an int from 0 to {_LARGEST_PORT}", port)
-        for number in faults or ():
-            if type(number) is not int or number < 1:
-                raise wrong_argument("the number of a fault's request", "1 or more", number)
+        port = to_int("port", port, 0, _LARGEST_PORT)
         to_rate(requests_per_second)
         self._jobs = {check_job_id(job_id): Job(job_id, jobs[job_id]) for job_id in jobs}
         self._latency = latency
         self._rate = requests_per_second
         self._faults = {
-            number: to_answer_or_mishap(fault) for number, fault in (faults or {}).items()
+            to_int("the request number of a fault", number, 1): parse_fault(fault)
+            for number, fault in (faults or {}).items()
         }
         self._requests: list[ListRequest] = []
         self._lock = Lock()
-        self._most_at_once = max(requests_per_second or 0.0, 1.0)
-        self._allowance, self._allowance_at = self._most_at_once, monotonic()
+        self._capacity = max(requests_per_second or 0.0, 1.0)
+        self._allowance, self._allowance_time = self._capacity, _now()
         self._is_closing = Event()
         self._pid = os.getpid()
         self._connections: set[socket] = set()
@@ -143,7 +140,7 @@ class LocalEndpoint:
         self._thread.start()
 
     def __enter__(self) -> Self:
-        """It serves already."""
+        """Return the endpoint, which already serves."""
         return self
 
     def __exit__(
@@ -156,35 +153,36 @@ class LocalEndpoint:
         self.close()
 
     def close(self) -> None:
-        """Stop serving and cut all connections. Closing twice does no harm."""
+        """Stop serving and close all connections. A second call is a no-op."""
         if self._pid != os.getpid():
-            self._server.server_close()  # in a forked process, which does not serve
+            # A forked process has no thread that serves, so shutdown() would wait forever.
+            self._server.server_close()
         elif not self._is_closing.is_set():
             self._is_closing.set()
             self._server.shutdown()
             for connection in list(self._connections):
-                with suppress(OSError):  # it may be closed in the meantime
+                with suppress(OSError):  # Its handler may have closed it already.
                     connection.shutdown(SHUT_RDWR)
             self._server.server_close()
             self._thread.join()
 
     @property
     def url(self) -> str:
-        """Its URL, such as ``"http://127.0.0.1:49152"``, for ``endpoint_url``."""
+        """The URL, such as ``"http://127.0.0.1:49152"``, for ``endpoint_url``."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def requests(self) -> list[ListRequest]:
-        """The requests so far, in the order in which they arrived."""
+        """The requests that the endpoint received, in the order of arrival."""
         with self._lock:
             return list(self._requests)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables that lead boto3, the AWS CLI and the other SDKs here.
+        """Environment variables that point boto3, the AWS CLI and other SDKs to this endpoint.
 
-        Add them to ``os.environ``, or to what another process gets as ``env``, and take out an
-        ``AWS_PROFILE``, which would lead elsewhere.
+        Add them to ``os.environ``, or to the environment of another process. Remove
+        ``AWS_PROFILE``, because a profile may point to another endpoint.
         """
         return {
             "AWS_ENDPOINT_URL_IOT": self.url,
@@ -200,66 +198,66 @@ class LocalEndpoint:
         }
 
     def client(self, **options: Any) -> IoTJobsClient:
-        """A client of this endpoint, with made-up credentials; close it when done.
+        """Return a client of this endpoint, with made-up credentials.
 
         Args:
-            **options: Further options of ``IoTJobsClient``, such as ``config``.
+            **options: Other options of ``IoTJobsClient``, such as ``config``.
 
         Returns:
-            The client.
+            The client. Close it after use.
 
         Raises:
             InvalidArgumentError: An option is wrong.
         """
         from botocore.config import Config
 
-        # A proxy of the environment would not reach this machine's loopback.
+        # A proxy from the environment variables could not reach this machine's loopback address.
         config, given = Config(proxies={}), options.get("config")
         options["config"] = config.merge(given) if isinstance(given, Config) else given or config
-        own: dict[str, Any] = {"session": TestingSession(), "endpoint_url": self.url}
-        return IoTJobsClient(**{**own, **options})
+        defaults: dict[str, Any] = {"session": TestingSession(), "endpoint_url": self.url}
+        return IoTJobsClient(**{**defaults, **options})
 
     def move(
         self, job_id: str, thing_name: str, status: JobExecutionStatus | str
     ) -> JobExecutionSummary:
-        """Move the last execution of a thing along its life, as the thing or the service would.
+        """Change the status of a thing's latest execution, as the thing or the service would.
 
-        From QUEUED on to IN_PROGRESS or straight to an end other than TIMED_OUT, from
-        IN_PROGRESS to any end, and from FAILED or TIMED_OUT by a retry back to QUEUED: that is
-        another execution, with the next ``execution_number``, at the end of the job's. It may
-        happen while the job is being listed; a request that is answered later shows it.
+        QUEUED can become IN_PROGRESS or any terminal status except TIMED_OUT. IN_PROGRESS can
+        become any terminal status. FAILED and TIMED_OUT can become QUEUED, which is a retry: it
+        adds an execution with the next ``execution_number`` at the end of the job. You can call
+        this while the job is listed; later responses have the new status.
 
         Args:
             job_id: The job.
             thing_name: The thing.
-            status: Where its execution goes.
+            status: The new status.
 
         Returns:
-            The execution as it is then, last updated a second after it was before.
+            The changed or added execution, last updated a second later than before.
 
         Raises:
-            InvalidArgumentError: There is no such execution, or it cannot go there.
+            InvalidArgumentError: The execution does not exist, or cannot have this status next.
         """
         if not isinstance(job_id, str) or job_id not in self._jobs:
             raise wrong_argument("job_id", f"one of {', '.join(self._jobs) or 'none'}", job_id)
         return self._jobs[job_id].move(thing_name, status)
 
-    def _answer(self, target: str, user_agent: str) -> tuple[RawAnswer, str | None]:
-        """The answer to a request, and what befalls it."""
+    def _respond(self, target: str, user_agent: str) -> tuple[RawResponse, str | None]:
+        """Return the response to a request, and the named fault to apply to it."""
         path, _, query = target.partition("?")
         match = _PATH.fullmatch(path)
         if match is None:
-            return _no_operation(404), None
-        asked = {
-            # What is there several times is no value of any parameter, and so is refused.
+            return _unknown_operation(404), None
+        parameters = {
+            # The list of a repeated parameter's values is an invalid value, which gets a 400.
             name: values[0] if len(values) == 1 else str(values)
             for name, values in parse_qs(query, keep_blank_values=True).items()
         }
         request = ListRequest(
             unquote(match[1]),
-            asked.get("status"),
-            asked.get("maxResults"),
-            asked.get("nextToken"),
+            parameters.get("status"),
+            parameters.get("maxResults"),
+            parameters.get("nextToken"),
             user_agent,
         )
         with self._lock:
@@ -268,47 +266,49 @@ class LocalEndpoint:
             fault = self._faults.get(number)
             is_throttled = self._is_above_rate()
         self._is_closing.wait(self._latency)
-        if isinstance(fault, RawAnswer):
+        if isinstance(fault, RawResponse):
             return fault, None
         if is_throttled:
-            return to_answer(ThrottlingError("Rate exceeded")), fault
+            return to_error_response(ThrottlingError("Rate exceeded")), fault
         return self._list(request, fault, number), fault
 
     def _is_above_rate(self) -> bool:
-        # A bucket of one second's requests, as AWS keeps one.
+        # A token bucket that holds the requests of one second, like AWS's own.
         if self._rate is None:
             return False
-        now = monotonic()
-        refilled = self._allowance + (now - self._allowance_at) * self._rate
-        self._allowance, self._allowance_at = min(refilled, self._most_at_once), now
+        now = _now()
+        refilled = self._allowance + (now - self._allowance_time) * self._rate
+        self._allowance, self._allowance_time = min(refilled, self._capacity), now
         if self._allowance < 1:
             return True
         self._allowance -= 1
         return False
 
-    def _list(self, request: ListRequest, fault: str | None, number: int) -> RawAnswer:
-        wrong = _what_is_wrong(request)
-        if wrong is not None:
-            return to_answer(InvalidRequestError(wrong))
+    def _list(self, request: ListRequest, fault: str | None, number: int) -> RawResponse:
+        violation = _find_violation(request)
+        if violation is not None:
+            return to_error_response(InvalidRequestError(violation))
         job = self._jobs.get(request.job_id)
         if job is None:
-            return to_answer(ResourceNotFoundError(f"Job {request.job_id} does not exist"))
-        start = _from_next_token(request) or 0
+            error = ResourceNotFoundError(f"Job {request.job_id} does not exist")
+            return to_error_response(error)
+        start = _to_position(request) or 0
         if fault == "empty":
-            # Each such page has a token of its own, as a service that goes on would give.
+            # Each empty page has a different token, because a repeated one would end the listing.
             return _page([], _to_next_token(request, start, number))
         size = int(request.max_results or LARGEST_PAGE)
-        page, following = job.page(request.status, start, size)
+        page, next_start = job.page(request.status, start, size)
         if fault == "repeat" and request.next_token is not None:
             return _page(page, request.next_token)
-        return _page(page, None if following is None else _to_next_token(request, following))
+        return _page(page, None if next_start is None else _to_next_token(request, next_start))
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 128  # with the default of 5, many connections at once wait for seconds
+    # The default of 5 makes many simultaneous connections wait for seconds.
+    request_queue_size = 128
 
     def server_bind(self) -> None:
-        """As any server, but without a look-up of the machine's name, which may take seconds."""
+        """Bind without a look-up of the machine's name, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.socket.getsockname()
 
@@ -316,7 +316,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # the head and the body of an answer in one packet
+    wbufsize = -1  # Buffered, so that the head and the body of a response share a packet.
     connection: socket
 
     def __init__(self, endpoint: LocalEndpoint, *args: Any) -> None:
@@ -329,71 +329,79 @@ class _Handler(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         self._endpoint._connections.discard(self.connection)
-        with suppress(OSError):  # the client may be gone
+        with suppress(OSError):  # The client may have closed the connection.
             super().finish()
 
     def handle(self) -> None:
-        with suppress(OSError):  # as above
+        with suppress(OSError):  # The client may have closed the connection.
             super().handle()
 
     def do_GET(self) -> None:
-        with suppress(ValueError):  # a body, which would be read as the next request
+        # The server would parse a body that is left unread as the next request.
+        with suppress(ValueError):
             self.rfile.read(max(0, int(self.headers.get("Content-Length", "0"))))
-        answer, mishap = self._endpoint._answer(self.path, self.headers.get("User-Agent", ""))
-        head, body = _to_head(answer), answer.body
-        delivery = DELIVERIES.get(mishap or "", WHOLE)
-        self.wfile.write(head[: int(len(head) * delivery.head)])
-        body = body[: int(len(body) * delivery.body)]
-        step = len(body) // delivery.parts + 1
+        response, fault = self._endpoint._respond(self.path, self.headers.get("User-Agent", ""))
+        head, body = _to_head(response), response.body
+        options = FAULT_SEND_OPTIONS.get(fault or "", SEND_ALL)
+        self.wfile.write(head[: int(len(head) * options.head_share)])
+        body = body[: int(len(body) * options.body_share)]
+        step = len(body) // options.parts + 1
         for start in range(0, len(body), step):
             self.wfile.write(body[start : start + step])
             self.wfile.flush()
-            self._endpoint._is_closing.wait(delivery.pause)
+            self._endpoint._is_closing.wait(options.pause)
         self.wfile.flush()
-        self.close_connection |= delivery.then != "go on"
-        if delivery.then == "wait":
+        self.close_connection |= options.ending != "keep-alive"
+        if options.ending == "wait":
             self._endpoint._is_closing.wait()
-        elif delivery.then == "reset":
+        elif options.ending == "reset":
             linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
             self.connection.setsockopt(SOL_SOCKET, SO_LINGER, linger)
-            # A socket of its own, since the files of this one would put its closing off.
+            # The files of this socket would delay its close, so a second object closes it.
             socket(fileno=self.connection.detach()).close()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """As AWS tells of what is a request of no operation, and not with a page of HTML."""
-        answer = _no_operation(code, Connection="close")
-        self.wfile.write(_to_head(answer))
+        """Send AWS's response to a request for an unknown operation, instead of an HTML page."""
+        response = _unknown_operation(code, Connection="close")
+        self.wfile.write(_to_head(response))
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log nothing."""
 
 
-def _no_operation(status: int, **headers: str) -> RawAnswer:
-    kind = {"x-amzn-ErrorType": "UnknownOperationException"}
-    return RawAnswer(status, b"{}", {**kind, **headers})
+def _now() -> float:
+    """Return the seconds of a monotonic clock that also advances inside freezegun's frozen time."""
+    # freezegun replaces time.monotonic, but not time.clock_gettime, which Windows does not have.
+    has_clock = hasattr(time, "clock_gettime")
+    return time.clock_gettime(time.CLOCK_MONOTONIC) if has_clock else time.monotonic()
 
 
-def _to_head(answer: RawAnswer) -> bytes:
-    usual = {
+def _unknown_operation(status: int, **headers: str) -> RawResponse:
+    code = {"x-amzn-ErrorType": "UnknownOperationException"}
+    return RawResponse(status, b"{}", {**code, **headers})
+
+
+def _to_head(response: RawResponse) -> bytes:
+    defaults = {
         "Date": formatdate(usegmt=True),
         "Content-Type": "application/json",
-        "Content-Length": str(len(answer.body)),
+        "Content-Length": str(len(response.body)),
         "x-amzn-RequestId": str(uuid4()),
     }
-    given = {name.lower() for name in answer.headers}
-    headers = {name: value for name, value in usual.items() if name.lower() not in given}
-    headers.update(answer.headers)
-    phrase = responses.get(answer.status, "Unknown")
-    lines = [f"HTTP/1.1 {answer.status} {phrase}"]
+    given = {name.lower() for name in response.headers}
+    headers = {name: value for name, value in defaults.items() if name.lower() not in given}
+    headers.update(response.headers)
+    phrase = responses.get(response.status, "Unknown")
+    lines = [f"HTTP/1.1 {response.status} {phrase}"]
     lines += (f"{name}: {value}" for name, value in headers.items())
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _what_is_wrong(request: ListRequest) -> str | None:
-    """Which rule of the API reference ``request`` breaks, if any."""
+def _find_violation(request: ListRequest) -> str | None:
+    """Return the rule of the API reference that ``request`` violates, if any."""
     size = request.max_results
     if not JOB_ID.fullmatch(request.job_id):
         return f"jobId must match {JOB_ID.pattern}"
@@ -401,14 +409,14 @@ def _what_is_wrong(request: ListRequest) -> str | None:
         return f"status must be one of {', '.join(JobExecutionStatus)}"
     if size is not None and not (_NUMBER.fullmatch(size) and 1 <= int(size) <= LARGEST_PAGE):
         return f"maxResults must be from 1 to {LARGEST_PAGE}"
-    if request.next_token is not None and _from_next_token(request) is None:
-        return "nextToken is not one of this listing"
+    if request.next_token is not None and _to_position(request) is None:
+        return "nextToken is not a token of this listing"
     return None
 
 
-def _page(items: list[bytes], next_token: str | None) -> RawAnswer:
+def _page(items: list[bytes], next_token: str | None) -> RawResponse:
     body = b'{"executionSummaries":[%b],"nextToken":%b}'
-    return RawAnswer(200, body % (b",".join(items), json.dumps(next_token).encode()))
+    return RawResponse(200, body % (b",".join(items), json.dumps(next_token).encode()))
 
 
 def _to_next_token(request: ListRequest, position: int, nonce: int = 0) -> str:
@@ -416,8 +424,8 @@ def _to_next_token(request: ListRequest, position: int, nonce: int = 0) -> str:
     return base64.urlsafe_b64encode(content).decode()
 
 
-def _from_next_token(request: ListRequest) -> int | None:
-    """The position in the token of ``request``; ``None`` where it is not of its listing."""
+def _to_position(request: ListRequest) -> int | None:
+    """Return the position in the token of ``request``, or ``None`` if it is of another listing."""
     try:
         content = json.loads(base64.urlsafe_b64decode(request.next_token or ""))
     except (RecursionError, ValueError):

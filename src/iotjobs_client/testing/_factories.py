@@ -1,4 +1,4 @@
-"""Executions for tests: one, or a fleet of them."""
+"""Executions and responses for tests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from iotjobs_client._botocore import is_object
 from iotjobs_client.exceptions import wrong_argument
-from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_status, to_utc
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_int, to_status, to_utc
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _ARN = "arn:aws:iot:us-east-1:123456789012:thing/"
 _START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-_ROLLOUT_INTERVAL = timedelta(minutes=1) / 1000  # the service's default of 1,000 things a minute
+_ROLLOUT_INTERVAL = timedelta(minutes=1) / 1000  # The default rollout rate is 1,000 a minute.
 _WEIGHTS = {
     "QUEUED": 10,
     "IN_PROGRESS": 10,
@@ -44,21 +44,21 @@ class ExecutionFields(TypedDict, total=False):
 def make_execution(
     thing_name: str = "thing-0", status: str = "SUCCEEDED", **fields: Unpack[ExecutionFields]
 ) -> JobExecutionSummary:
-    """A plausible execution, the same at each call.
+    """Return a plausible execution; the same arguments return an equal one.
 
     Args:
-        thing_name: The name of the thing; its ARN is made up around it.
-        status: A ``JobExecutionStatus`` or its word.
-        **fields: Any member of ``JobExecutionSummary``, in place of what is made up: queued
-            at midnight UTC of 2026-01-01, started a minute after ``queued_at`` unless QUEUED,
-            last updated another minute later unless QUEUED or IN_PROGRESS, the first execution,
-            no retry.
+        thing_name: The name of the thing, from which its ARN is made up.
+        status: The status, as a ``JobExecutionStatus`` or a string.
+        **fields: Other members of ``JobExecutionSummary``. By default, the execution is the
+            first one, not a retry, and was queued at midnight UTC on 2026-01-01. Unless QUEUED,
+            it started a minute after ``queued_at``. Unless QUEUED or IN_PROGRESS, it was last
+            updated another minute later.
 
     Returns:
         The execution.
 
     Raises:
-        InvalidArgumentError: A member is not of its type.
+        InvalidArgumentError: A member has the wrong type.
 
     >>> make_execution("pump-7", "QUEUED").started_at is None
     True
@@ -89,17 +89,17 @@ def make_fleet(
     seed: int = 0,
     statuses: Mapping[str, float] | Iterable[str] | None = None,
 ) -> list[JobExecutionSummary]:
-    """A plausible rollout in the middle of its life: one execution on each of ``size`` things.
+    """Return a plausible rollout that is half done: one execution for each of ``size`` things.
 
     Args:
-        size: How many things, at least 0; they are named ``thing-0``, ``thing-1`` and so on.
-        seed: The same seed gives the same fleet.
-        statuses: The statuses to choose from, with their weights or all alike. ``None`` for all
-            eight, most of them SUCCEEDED.
+        size: The number of things, at least 0; they are named ``thing-0``, ``thing-1`` and so on.
+        seed: The seed of the random choices; the same seed returns the same fleet.
+        statuses: The statuses to choose from, as a mapping to their weights, or as an iterable
+            if all weigh the same. ``None`` for all eight, most of them SUCCEEDED.
 
     Returns:
-        The executions in the order in which they were queued, 1,000 a minute; each is queued
-        before it started and started before it was last updated, to the millisecond.
+        The executions in the order in which they were queued, 1,000 a minute. Each was queued
+        before it started, and started before it was last updated, with millisecond precision.
 
     Raises:
         InvalidArgumentError: ``size`` or ``statuses`` is wrong.
@@ -108,8 +108,7 @@ def make_fleet(
     >>> len(fleet), fleet == make_fleet(1000), len({execution.status for execution in fleet})
     (1000, True, 8)
     """
-    if type(size) is not int or size < 0:
-        raise wrong_argument("size", "an int of at least 0", size)
+    size = to_int("size", size, 0)
     chosen = _WEIGHTS if statuses is None else statuses
     if isinstance(chosen, str):
         chosen = [chosen]
@@ -119,15 +118,16 @@ def make_fleet(
     weights = dict(chosen) if is_object(chosen) else dict.fromkeys(chosen, 1.0)
     for weight in weights.values():
         if not isinstance(weight, (int, float)) or not 0 <= weight < inf:
-            raise wrong_argument("a weight of statuses", "a number of at least 0", weight)
+            raise wrong_argument("a weight in statuses", "a number of at least 0", weight)
     if not sum(weights.values()):
-        raise wrong_argument("statuses", "one status or more with a weight, or None", chosen)
-    random = Random(seed)  # noqa: S311  (plausible, not secret)
-    words = random.choices(list(weights), list(weights.values()), k=size)
-    return [_fleet_member(random, number, word) for number, word in enumerate(words)]
+        rule = "one status or more with a weight above 0, or None"
+        raise wrong_argument("statuses", rule, chosen)
+    random = Random(seed)  # noqa: S311  (no secret depends on it)
+    drawn = random.choices(list(weights), list(weights.values()), k=size)
+    return [_make_fleet_member(random, number, status) for number, status in enumerate(drawn)]
 
 
-def _fleet_member(random: Random, number: int, status: str) -> JobExecutionSummary:
+def _make_fleet_member(random: Random, number: int, status: str) -> JobExecutionSummary:
     queued_at = _START + number * _ROLLOUT_INTERVAL
     waiting, running = (
         timedelta(milliseconds=round(random.expovariate(1 / seconds) * 1000))
@@ -143,14 +143,14 @@ def _fleet_member(random: Random, number: int, status: str) -> JobExecutionSumma
 def make_response(
     executions: Iterable[JobExecutionSummary], next_token: str | None = None
 ) -> dict[str, Any]:
-    """A page as boto3's ``list_job_executions_for_job`` returns it, for a mock or a ``Stubber``.
+    """Return a page as boto3's ``list_job_executions_for_job`` does, for a mock or a ``Stubber``.
 
     Args:
-        executions: What the page holds.
-        next_token: The service's token for the page after it; ``None`` on the last page.
+        executions: The executions of the page.
+        next_token: The token (``nextToken``) for the next page; ``None`` on the last page.
 
     Returns:
-        The response.
+        The response, as a dictionary.
 
     >>> from unittest.mock import Mock
     >>> from iotjobs_client import IoTJobsClient
@@ -165,7 +165,7 @@ def make_response(
 
 
 def _to_item(execution: JobExecutionSummary) -> dict[str, Any]:
-    """The execution as boto3 gives it, where what is absent is left out."""
+    """Return the execution as boto3 does, without absent members."""
     summary = {
         "status": execution.status.value,
         "queuedAt": execution.queued_at,

@@ -1,10 +1,10 @@
-"""What can go wrong with a request to a ``LocalEndpoint``, and what is then sent."""
+"""The faults of a ``LocalEndpoint``, and the responses that it sends for them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, Union, get_args
+from typing import Literal, NamedTuple, get_args
 
 import attrs
 
@@ -24,17 +24,18 @@ from iotjobs_client.exceptions import (
     TransportError,
     wrong_argument,
 )
+from iotjobs_client.models import to_int
 
 
 @attrs.frozen
-class RawAnswer:
-    """An HTTP answer as it stands, for ``LocalEndpoint(faults=...)``: a proxy's page, say.
+class RawResponse:
+    """An HTTP response that ``LocalEndpoint(faults=...)`` sends unchanged, such as a proxy's page.
 
     Attributes:
         status: The HTTP status, 200 to 599.
         body: The body.
         headers: Headers to add to ``Content-Type``, ``Content-Length`` and ``x-amzn-RequestId``,
-            or to send in place of those.
+            or to replace them.
     """
 
     status: int = 200
@@ -42,7 +43,7 @@ class RawAnswer:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
-Mishap = Literal[
+NamedFault = Literal[
     "disconnect",
     "disconnect-in-headers",
     "reset",
@@ -55,56 +56,64 @@ Mishap = Literal[
     "empty",
     "repeat",
 ]
-"""What befalls an answer, by name.
+"""The fault applied to a response, by name.
 
-- ``"disconnect"``: the connection is closed before the answer; with ``-in-headers``, in the
-  middle of its headers.
-- ``"reset"``: likewise, but reset, as by a peer that crashed.
-- ``"truncate"``: closed in the middle of the body.
-- ``"stall"``: half of the body, and no more until the endpoint closes.
-- ``"hang"``: nothing until the endpoint closes.
-- ``"slow"``: the body in ten parts over half a second; no fault to a patient client.
-- ``"garbage"``: HTTP 200 with a body that is not JSON.
-- ``"empty"``: a page without executions, whose token leads to those that it should have had.
-- ``"repeat"``: a page whose token is that of its request once more; no fault of a first page.
+- ``"disconnect"``: closes the connection before the response.
+- ``"disconnect-in-headers"``: closes the connection in the middle of the headers.
+- ``"reset"``: resets the connection before the response, as a crashed peer would.
+- ``"reset-in-headers"``: resets the connection in the middle of the headers.
+- ``"truncate"``: closes the connection in the middle of the body.
+- ``"stall"``: sends half of the body, and nothing more until the endpoint closes.
+- ``"hang"``: sends nothing until the endpoint closes.
+- ``"slow"``: sends the body in ten parts over half a second; not a fault for a patient client.
+- ``"garbage"``: responds with HTTP 200 and a body that is not JSON.
+- ``"empty"``: returns a page without executions, whose token leads to the executions that
+  it should have had.
+- ``"repeat"``: returns a page with the same token as its request; no effect on a first page.
 """
 
-Fault = Union[type[IoTJobsError], IoTJobsError, RawAnswer, Mishap]  # noqa: UP007  (for Python 3.10)
+Fault = type[IoTJobsError] | IoTJobsError | RawResponse | NamedFault
 """What can go wrong with a request, for ``LocalEndpoint(faults=...)``.
 
-An error of this library that a request can end with, as a class or with the details that the
-service is to send; an answer as it stands; or a :data:`Mishap` by name.
+It is an error of this library that a request can end with, as a class or as an instance with the
+details that the service is to send; a :class:`RawResponse`; or a :data:`NamedFault`.
 """
 
 
-class Delivery(NamedTuple):
-    """How an answer is sent: the share of its head and of its body, and what follows.
+class SendOptions(NamedTuple):
+    """The way to send a response.
 
-    The body comes in ``parts``, with a ``pause`` in seconds after each.
+    Attributes:
+        head_share: The share of the head to send, 0 to 1.
+        body_share: The share of the body to send, 0 to 1.
+        parts: How many parts to send the body in.
+        pause: Seconds to wait after each part.
+        ending: What happens to the connection afterwards. ``"wait"`` keeps it open, and sends
+            nothing more until the endpoint closes.
     """
 
-    head: float = 1.0
-    body: float = 1.0
+    head_share: float = 1.0
+    body_share: float = 1.0
     parts: int = 1
     pause: float = 0.0
-    then: Literal["go on", "close", "reset", "wait"] = "go on"
+    ending: Literal["keep-alive", "close", "reset", "wait"] = "keep-alive"
 
 
-WHOLE = Delivery()
-DELIVERIES: dict[str, Delivery] = {
-    "disconnect": Delivery(0, 0, then="close"),
-    "disconnect-in-headers": Delivery(0.5, 0, then="close"),
-    "reset": Delivery(0, 0, then="reset"),
-    "reset-in-headers": Delivery(0.5, 0, then="reset"),
-    "truncate": Delivery(1, 0.5, then="close"),
-    "stall": Delivery(1, 0.5, then="wait"),
-    "hang": Delivery(0, 0, then="wait"),
-    "slow": Delivery(parts=10, pause=0.05),
+SEND_ALL = SendOptions()
+FAULT_SEND_OPTIONS: dict[str, SendOptions] = {
+    "disconnect": SendOptions(0, 0, ending="close"),
+    "disconnect-in-headers": SendOptions(0.5, 0, ending="close"),
+    "reset": SendOptions(0, 0, ending="reset"),
+    "reset-in-headers": SendOptions(0.5, 0, ending="reset"),
+    "truncate": SendOptions(1, 0.5, ending="close"),
+    "stall": SendOptions(1, 0.5, ending="wait"),
+    "hang": SendOptions(0, 0, ending="wait"),
+    "slow": SendOptions(parts=10, pause=0.05),
 }
-"""Of the mishaps that befall an answer on its way."""
+"""The send options of each fault that happens while a response is sent."""
 
-# What the service sends for each of our errors: the HTTP status and the code.
-_ON_THE_WIRE: dict[type[ServiceError], tuple[int, str]] = {
+# The HTTP status and the code that the service sends for each error class.
+_STATUS_AND_CODE: dict[type[ServiceError], tuple[int, str]] = {
     ServiceError: (409, "ConflictException"),
     InvalidRequestError: (400, "InvalidRequestException"),
     ResourceNotFoundError: (404, "ResourceNotFoundException"),
@@ -113,81 +122,80 @@ _ON_THE_WIRE: dict[type[ServiceError], tuple[int, str]] = {
     AccessDeniedError: (403, "AccessDeniedException"),
     InternalServiceError: (500, "InternalFailureException"),
 }
-# The mishap that ends in each of the errors which come without an answer.
-_AS_MISHAP: dict[type[IoTJobsError], str] = {
+# The named fault that causes each error that the service does not send.
+_NAMED_FAULTS: dict[type[IoTJobsError], str] = {
     TransportError: "disconnect",
     RequestTimeoutError: "hang",
     MalformedResponseError: "garbage",
     PaginationError: "repeat",
 }
-_GARBAGE = RawAnswer(200, b"\x89 this is not JSON")
+_GARBAGE = RawResponse(200, b"\x89 this is not JSON")
 
 
-ERRORS = {kind.__name__: kind for kind in (*_ON_THE_WIRE, *_AS_MISHAP)}
-"""Those that a request can end with, by name."""
+ERRORS = {kind.__name__: kind for kind in (*_STATUS_AND_CODE, *_NAMED_FAULTS)}
+"""The error classes that a request can end with, by name."""
 
 
-def to_answer(error: ServiceError) -> RawAnswer:
-    """What the service sends for ``error``."""
+def to_error_response(error: ServiceError) -> RawResponse:
+    """Return the response that the service sends for ``error``."""
     status, code = to_status_and_code(error)
     body = json.dumps({"message": error.message}).encode()
     headers = {"x-amzn-ErrorType": code}
     if error.request_id is not None:
         headers["x-amzn-RequestId"] = error.request_id
-    return RawAnswer(status, body, headers)
+    return RawResponse(status, body, headers)
 
 
 def to_status_and_code(error: ServiceError) -> tuple[int, str]:
-    """The HTTP status and the code of ``error``, or the service's own for its class.
+    """Return the HTTP status and the code of ``error``, by default the service's for its class.
 
     Raises:
-        InvalidArgumentError: These are the status and the code of another of our errors.
+        InvalidArgumentError: This library maps the status and the code to another error class.
     """
-    kind = next(base for base in type(error).__mro__ if base in _ON_THE_WIRE)
-    status, code = _ON_THE_WIRE[kind]
+    kind = next(base for base in type(error).__mro__ if base in _STATUS_AND_CODE)
+    status, code = _STATUS_AND_CODE[kind]
     status = status if error.http_status is None else error.http_status
     code = error.code or code
-    comes_out = service_error(code, status)
-    if not issubclass(comes_out, kind):
-        rule = f"of {kind.__name__} and not of {comes_out.__name__}"
-        raise wrong_argument("the code and the HTTP status of an error", rule, (code, status))
+    mapped = service_error(code, status)
+    if not issubclass(mapped, kind):
+        name = f"the code and the HTTP status for {kind.__name__}"
+        rule = f"a pair that maps to it and not to {mapped.__name__}"
+        raise wrong_argument(name, rule, (code, status))
     return status, code
 
 
-def to_answer_or_mishap(fault: Fault) -> RawAnswer | str:
-    """The answer to send in place of the right one, or what befalls the right one.
+def parse_fault(fault: Fault) -> RawResponse | str:
+    """Return the response that replaces the normal one, or the named fault applied to that one.
 
     Raises:
-        InvalidArgumentError: It is none of what a request can end with.
+        InvalidArgumentError: ``fault`` is not a ``Fault``.
     """
     if isinstance(fault, type) and issubclass(fault, IoTJobsError):
         fault = fault()
     if isinstance(fault, ServiceError):
-        return _checked(to_answer(fault), 300)
-    if isinstance(fault, RawAnswer):
-        return _checked(fault, 200)
-    mishap: str | None = None
+        return _check_response(to_error_response(fault), 300)
+    if isinstance(fault, RawResponse):
+        return _check_response(fault, 200)
+    name: str | None = None
     if isinstance(fault, IoTJobsError):
-        mishap = next(
-            (_AS_MISHAP[base] for base in type(fault).__mro__ if base in _AS_MISHAP), None
-        )
-    elif fault in get_args(Mishap):
-        mishap = fault
-    if mishap is None:
-        rule = f"an error that a request can end with, a RawAnswer or one of {get_args(Mishap)}"
+        kinds = type(fault).__mro__
+        name = next((_NAMED_FAULTS[kind] for kind in kinds if kind in _NAMED_FAULTS), None)
+    elif fault in get_args(NamedFault):
+        name = fault
+    if name is None:
+        names = get_args(NamedFault)
+        rule = f"an error that a request can end with, a RawResponse or one of {names}"
         raise wrong_argument("fault", rule, fault)
-    return _GARBAGE if mishap == "garbage" else mishap
+    return _GARBAGE if name == "garbage" else name
 
 
-def _checked(answer: RawAnswer, lowest: int) -> RawAnswer:
-    if type(answer.status) is not int or not lowest <= answer.status < 600:  # noqa: PLR2004
-        rule = f"an int from {lowest} to 599"
-        raise wrong_argument("the HTTP status of a fault", rule, answer.status)
-    if not isinstance(answer.body, bytes):
-        raise wrong_argument("the body of a RawAnswer", "bytes", answer.body)
-    if not isinstance(answer.headers, Mapping):
-        raise wrong_argument("the headers of a RawAnswer", "a mapping", answer.headers)
-    for part in (part for header in answer.headers.items() for part in header):
-        if not isinstance(part, str) or not part.isprintable():
-            raise wrong_argument("a header of a RawAnswer", "printable text", part)
-    return answer
+def _check_response(response: RawResponse, lowest_status: int) -> RawResponse:
+    status = to_int("the HTTP status of a fault", response.status, lowest_status, 599)
+    if not isinstance(response.body, bytes):
+        raise wrong_argument("the body of a RawResponse", "bytes", response.body)
+    if not isinstance(response.headers, Mapping):
+        raise wrong_argument("the headers of a RawResponse", "a mapping", response.headers)
+    for text in (text for header in response.headers.items() for text in header):
+        if not isinstance(text, str) or not text.isprintable():
+            raise wrong_argument("a header of a RawResponse", "printable text", text)
+    return attrs.evolve(response, status=status)

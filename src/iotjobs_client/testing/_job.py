@@ -1,4 +1,4 @@
-"""A job as the service keeps it: its executions in the order of listing, as they move."""
+"""A job of a ``LocalEndpoint``: its executions in listing order, whose statuses can change."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import attrs
 from iotjobs_client.exceptions import wrong_argument
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 
-# Where an execution can go from where it stands: along its life, and from a failure to a retry.
-_NEXT: dict[str, frozenset[str]] = {
+# The statuses that can follow each status; QUEUED after a failure is a retry.
+_NEXT_STATUSES: dict[str, frozenset[str]] = {
     "QUEUED": frozenset(JobExecutionStatus) - {"QUEUED", "TIMED_OUT"},
     "IN_PROGRESS": frozenset(JobExecutionStatus) - {"QUEUED", "IN_PROGRESS"},
     "FAILED": frozenset({"QUEUED"}),
@@ -23,7 +23,7 @@ _NEXT: dict[str, frozenset[str]] = {
 
 
 class Job:
-    """The executions of one job. Safe to list and to move from several threads."""
+    """The executions of one job. Several threads may list and move them at once."""
 
     def __init__(self, job_id: str, executions: Iterable[JobExecutionSummary]) -> None:
         self._job_id = job_id
@@ -33,52 +33,60 @@ class Job:
         self._executions = list(executions)
         for execution in self._executions:
             if not isinstance(execution, JobExecutionSummary):
-                rule = "JobExecutionSummary objects, as make_execution gives"
+                rule = "JobExecutionSummary objects, such as from make_execution"
                 raise wrong_argument(f"the executions of job {job_id!r}", rule, execution)
-        # As JSON where they were listed: a large job takes a while to encode, and starts at once.
-        self._wire: list[bytes | None] = [None] * len(self._executions)
-        self._latest: dict[str, int] | None = None  # by thing, of a job that moves
+        # The JSON of each execution, encoded when it is first listed. To encode a large job takes
+        # a while, and would delay the start of the endpoint.
+        self._encoded: list[bytes | None] = [None] * len(self._executions)
+        # The position of each thing's latest execution, computed at the first move.
+        self._latest: dict[str, int] | None = None
         self._lock = Lock()
 
     def page(self, status: str | None, start: int, size: int) -> tuple[list[bytes], int | None]:
-        """What a page holds that starts at the position ``start``, and where the next one does."""
+        """Return the encoded executions of a page, and the position at which the next page starts.
+
+        Args:
+            status: The status to filter by; ``None`` for all executions.
+            start: The position at which the page starts.
+            size: The page size.
+        """
         with self._lock:
             executions = self._executions
-            wanted = iter(range(start, len(executions)))
+            positions = iter(range(start, len(executions)))
             if status is not None:
-                wanted = (at for at in wanted if executions[at].status == status)
-            page = [self._to_wire(position) for position in islice(wanted, size)]
-            return page, next(wanted, None)
+                positions = (at for at in positions if executions[at].status == status)
+            page = [self._encode(position) for position in islice(positions, size)]
+            return page, next(positions, None)
 
-    def _to_wire(self, position: int) -> bytes:
-        wire = self._wire[position]
-        if wire is None:
-            wire = self._wire[position] = _to_json(self._executions[position]).encode()
-        return wire
+    def _encode(self, position: int) -> bytes:
+        encoded = self._encoded[position]
+        if encoded is None:
+            encoded = self._encoded[position] = _to_json(self._executions[position]).encode()
+        return encoded
 
     def move(self, thing_name: str, status: str) -> JobExecutionSummary:
-        """Move the last execution of a thing, as :meth:`LocalEndpoint.move` says."""
+        """Change the status of a thing's latest execution; see :meth:`LocalEndpoint.move`."""
         with self._lock:
             if self._latest is None:
                 self._latest = {e.thing_name: at for at, e in enumerate(self._executions)}
             position = self._latest.get(thing_name) if isinstance(thing_name, str) else None
             if position is None:
-                rule = f"a thing with job {self._job_id!r}"
+                rule = f"a thing with an execution of job {self._job_id!r}"
                 raise wrong_argument("thing_name", rule, thing_name)
             last = self._executions[position]
-            following = _NEXT.get(last.status, frozenset())
-            if not isinstance(status, str) or status not in following:
-                choice = f"one of {', '.join(sorted(following))}" if following else "left alone"
-                rule = f"{choice}, where an execution can go from {last.status}"
+            allowed = _NEXT_STATUSES.get(last.status, frozenset())
+            if not isinstance(status, str) or status not in allowed:
+                choices = ", ".join(sorted(allowed)) or "none"
+                rule = f"one of the statuses that can follow {last.status} ({choices})"
                 raise wrong_argument("status", rule, status)
             moved = _moved(last, JobExecutionStatus(status))
             if moved.status == "QUEUED":
                 self._latest[thing_name] = len(self._executions)
                 self._executions.append(moved)
-                self._wire.append(None)
+                self._encoded.append(None)
             else:
                 self._executions[position] = moved
-                self._wire[position] = None
+                self._encoded[position] = None
             return moved
 
 
@@ -101,8 +109,8 @@ def _moved(last: JobExecutionSummary, status: JobExecutionStatus) -> JobExecutio
 
 
 def _to_json(execution: JobExecutionSummary) -> str:
-    """What the service sends, with seconds since the epoch, and without what is absent."""
-    # By hand, member by member, which takes two thirds of the time that json takes for it.
+    """Return the service's JSON, with times in seconds since the epoch and no absent members."""
+    # Formatting each member here takes two thirds of the time that json.dumps takes.
     queued, started = execution.queued_at, execution.started_at
     updated = execution.last_updated_at
     number, attempt = execution.execution_number, execution.retry_attempt

@@ -1,4 +1,4 @@
-"""``python -m iotjobs_client.testing``: a fleet on this machine, for any client in any language."""
+"""The command ``python -m iotjobs_client.testing``, which serves a fleet on this machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from threading import Event
 from typing import Any, get_args
 
 from iotjobs_client.exceptions import InvalidArgumentError
-from iotjobs_client.testing import LocalEndpoint, Mishap, make_fleet
+from iotjobs_client.testing import LocalEndpoint, NamedFault, make_fleet
 from iotjobs_client.testing._faults import ERRORS
 
-_FAULTS = (*get_args(Mishap), *ERRORS)
+_FAULTS = (*get_args(NamedFault), *ERRORS)
 _MOST_DIGITS = 7
 _GREETING = """\
 {jobs} at {url}, until Ctrl-C.
@@ -34,37 +34,38 @@ END
 """
 
 
-def _job(text: str) -> tuple[str, int]:
+def _to_job(text: str) -> tuple[str, int]:
     job_id, _, size = text.partition("=")
     if not size.isdecimal() or len(size) > _MOST_DIGITS:
-        raise ArgumentTypeError(f"{text!r} is not like firmware-42=1000")
+        rule = f"ID=SIZE, such as firmware-42=1000, with at most {_MOST_DIGITS} digits"
+        raise ArgumentTypeError(f"must be {rule}, not {text!r}")
     return job_id, int(size)
 
 
-def _fault(text: str) -> tuple[int, Any]:
+def _to_fault(text: str) -> tuple[int, Any]:
     number, _, fault = text.partition("=")
     if not number.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not like 3=disconnect")
+        raise ArgumentTypeError(f"must be NUMBER=FAULT, such as 3=disconnect, not {text!r}")
     if fault not in _FAULTS:
-        raise ArgumentTypeError(f"{fault!r} is none of {', '.join(_FAULTS)}")
+        raise ArgumentTypeError(f"the fault must be one of {', '.join(_FAULTS)}, not {fault!r}")
     return int(number), ERRORS.get(fault, fault)
 
 
 def to_parser() -> ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog="python -m iotjobs_client.testing",
         description=(
-            "Answer ListJobExecutionsForJob over HTTP on this machine, as the API reference says."
+            "Serve ListJobExecutionsForJob over HTTP on this machine, following the API reference."
         ),
-        epilog=f"mishaps: {', '.join(get_args(Mishap))}\nerrors: {', '.join(ERRORS)}",
+        epilog=f"faults: {', '.join(get_args(NamedFault))}\nerrors: {', '.join(ERRORS)}",
         formatter_class=RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--port", type=int, default=0, help="the port to listen on (default: one that is free)")
+    add("--port", type=int, default=0, help="the port to listen on (default: a free one)")
     add(
         "--job",
-        type=_job,
+        type=_to_job,
         action="append",
         default=[],
         metavar="ID=SIZE",
@@ -86,11 +87,11 @@ def to_parser() -> ArgumentParser:
     )
     add(
         "--fault",
-        type=_fault,
+        type=_to_fault,
         action="append",
         default=[],
         metavar="NUMBER=FAULT",
-        help="what goes wrong with a request, counted from 1; may be repeated",
+        help="the fault of the request with this number, from 1; may be repeated",
     )
     return parser
 
@@ -99,18 +100,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Args:
-        arguments: The command line without its first word; ``None`` for that of the process.
+        arguments: The command-line arguments, without the program's name; ``None`` for those of
+            the process.
 
     Returns:
-        The exit code: 0, or 1 where the port cannot be had. Wrong arguments exit with 2.
+        The exit code: 0, or 1 if it cannot listen on the port. Wrong arguments exit with 2.
     """
     parser = to_parser()
     options = parser.parse_args(arguments)
-    for name in ("job", "fault"):
+    for name, key in (("job", "ID"), ("fault", "NUMBER")):
         given: list[tuple[object, object]] = getattr(options, name)
         if len(dict(given)) < len(given):
-            parser.error(f"argument --{name}: one is given twice")
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell ignores the first
+            parser.error(f"argument --{name}: each {key} may be given only once")
+    # A shell may start a background command with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     sizes: dict[str, int] = dict(options.job or [("firmware-42", 1000)])
     with suppress(KeyboardInterrupt):
@@ -125,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except InvalidArgumentError as error:
             parser.error(str(error))
         except OSError as error:
-            print(f"port {options.port} cannot be had: {error}", file=sys.stderr)
+            print(f"cannot listen on port {options.port}: {error}", file=sys.stderr)
             return 1
         with endpoint:
             print(_greeting(endpoint, sizes), flush=True)
@@ -137,6 +140,8 @@ def _greeting(endpoint: LocalEndpoint, sizes: Mapping[str, int]) -> str:
     return _GREETING.format(
         jobs=" and ".join(f"{job_id} with {size} things" for job_id, size in sizes.items()),
         url=endpoint.url,
-        environment="\n".join(f"export {n}={v}" for n, v in endpoint.environment.items()),
+        environment="\n".join(
+            f"export {key}={value}" for key, value in endpoint.environment.items()
+        ),
         job_id=next(iter(sizes)),
     )

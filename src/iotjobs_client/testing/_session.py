@@ -1,4 +1,4 @@
-"""boto3 clients for tests: made-up credentials, and nothing of the user's configuration."""
+"""boto3 clients for tests: made-up credentials, and none of the user's configuration."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _lock = Lock()
 
 
 class TestingSession:
-    """What an ``IoTJobsClient`` needs of a boto3 session; safe to share between threads."""
+    """A replacement for a boto3 session in an ``IoTJobsClient``; safe to share between threads."""
 
     def client(self, service_name: str, **options: Any) -> Any:
-        """What a boto3 session gives."""
-        with _lock:  # boto3 does not promise that two threads can build from one session
+        """Return a boto3 client for the service, as ``boto3.Session.client`` does."""
+        with _lock:  # A boto3 session is not documented as safe to share between threads.
             return _session().client(service_name, **options)
 
 
 @cache
 def _session() -> Any:
-    # One for all, for it keeps the service's model, which takes longer to read than all the rest.
+    # All clients share one session, because loading the service's model takes most of the time.
     import boto3
     import botocore.session
 
-    # Neither a variable of the environment nor a file sets anything; a default leads to no file.
+    # Without names for variables and files, botocore reads no configuration of the user.
     variables = {
         name: (None, None, default, cast)
         for name, (_, _, default, cast) in botocore.session.Session.SESSION_VARIABLES.items()

@@ -1,4 +1,4 @@
-"""A client over botocore's ``Stubber``: a script of pages, each of which must be asked for."""
+"""A client over botocore's ``Stubber``, with a script of pages that must all be requested."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from copy import copy
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -15,14 +15,14 @@ from iotjobs_client.exceptions import OPERATION, IoTJobsError, ServiceError, wro
 from iotjobs_client.models import JobExecutionSummary
 from iotjobs_client.paginator import LARGEST_PAGE, check_job_id, to_page_size, to_statuses
 from iotjobs_client.testing._factories import make_response
-from iotjobs_client.testing._faults import to_answer_or_mishap, to_status_and_code
+from iotjobs_client.testing._faults import parse_fault, to_status_and_code
 from iotjobs_client.testing._session import TestingSession
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber
 
-StubbedPage = Union[Iterable[JobExecutionSummary], IoTJobsError, type[IoTJobsError]]  # noqa: UP007  (for Python 3.10)
-"""What answers a request to a stubbed client: the executions of a page, or an error."""
+StubbedPage = Iterable[JobExecutionSummary] | IoTJobsError | type[IoTJobsError]
+"""The response to a request of a stubbed client: the executions of a page, or an error."""
 
 _METHOD = "list_job_executions_for_job"
 
@@ -34,31 +34,31 @@ def stubbed_client(
     status: str | Iterable[str] | None = None,
     page_size: int = LARGEST_PAGE,
 ) -> AbstractContextManager[IoTJobsClient]:
-    """A client that gets ``pages``, over a real boto3 client under botocore's ``Stubber``.
+    """Return a client that gets ``pages``, over a real boto3 client under botocore's ``Stubber``.
 
-    It expects one listing of the job, whose requests have the parameters that the other arguments
-    lead to. A request too many, or one with other parameters, raises an ``AssertionError`` when
-    it is made. Leaving the ``with`` block raises one that was swallowed on the way, or one for the
-    first page that was not requested. If the block itself raises, that comes out, with a swallowed
-    one at the end of its context.
+    The client expects one listing of the job, with the status and the page size given here. An
+    unexpected request, or one with other parameters, raises an ``AssertionError`` at once. If the
+    block swallows this error, the end of the ``with`` block raises it again. If a page was not
+    requested, the end of the block raises an ``AssertionError`` too. If the block itself raises an
+    exception, that one propagates, with a swallowed ``AssertionError`` at the end of its context.
 
-    It is for one listing that is read to its end, or to an error. Use a :class:`LocalEndpoint` for
-    a listing with ``prefetch`` that is left early, since it requests one page more at some moment,
-    and to resume in the middle of a page, which requests that page again.
+    Use it for one listing that is read to its end, or to an error. Use a :class:`LocalEndpoint`
+    for a listing with ``prefetch`` that stops early, because it may request one more page, and to
+    resume in the middle of a page, because that requests the page again.
 
     Args:
-        job_id: The job that is listed.
-        pages: What answers the requests, in their order. An error answers the request for the
-            page after it, which a caller that continues makes again. It is one of this library's,
-            as a class or as an instance with the details that the service is to send. There is
-            no retry by botocore in between.
-        status: The status or the statuses that are asked for. With several, each is a listing of
-            its own in the order of an execution's life, so a page holds executions of one
-            status, and one without any is an empty page.
-        page_size: The page size that is asked for, 1 to 250; no page may hold more.
+        job_id: The job to list (``jobId``).
+        pages: The responses, in the order of the requests. An error is the response to the
+            request for the next page, which a caller that continues sends again. It is an error
+            of this library, as a class or as an instance with the details that the service is to
+            send. botocore does not retry.
+        status: The status or the statuses to list. Each of several statuses is listed separately,
+            in the order of an execution's life. A page then has executions of one status, and a
+            status without executions needs an empty page.
+        page_size: The page size (``maxResults``), 1 to 250; no page may have more executions.
 
     Returns:
-        A context manager that gives the client.
+        A context manager that returns the client.
 
     Raises:
         InvalidArgumentError: An argument is wrong, or no listing could get these pages.
@@ -79,33 +79,34 @@ def stubbed_client(
 @attrs.frozen
 class _Call:
     parameters: dict[str, object]
-    answer: dict[str, Any] | IoTJobsError
+    response: dict[str, Any] | IoTJobsError
 
 
 def _to_calls(
     job_id: str, pages: Iterable[StubbedPage], statuses: Sequence[str], page_size: int
 ) -> list[_Call]:
     script = [_to_executions_or_error(page, page_size) for page in pages]
-    answered = [page for page in script if not isinstance(page, IoTJobsError)]
-    is_cut = bool(script) and isinstance(script[-1], IoTJobsError)
-    # The listing that each page is of; behind an error at the end, another page would have come.
-    listings = _to_listings([*answered, ()] if is_cut else answered, statuses, is_cut=is_cut)
+    returned = [page for page in script if not isinstance(page, IoTJobsError)]
+    ends_with_error = bool(script) and isinstance(script[-1], IoTJobsError)
+    if ends_with_error:
+        returned.append(())  # This is the page whose request fails.
+    listings = _to_listings(returned, statuses, is_complete=not ends_with_error)
     calls: list[_Call] = []
     page_number = 0
-    for answer in script:
+    for page in script:
         listing = listings[page_number]
         parameters: dict[str, object] = {"jobId": job_id, "maxResults": page_size}
         if statuses:
             parameters["status"] = str(statuses[listing])
         if page_number and listings[page_number - 1] == listing:
             parameters["nextToken"] = f"page-{page_number + 1}"
-        if isinstance(answer, IoTJobsError):
-            calls.append(_Call(parameters, answer))
+        if isinstance(page, IoTJobsError):
+            calls.append(_Call(parameters, page))
             continue
         page_number += 1
-        goes_on = page_number < len(listings) and listings[page_number] == listing
-        token = f"page-{page_number + 1}" if goes_on else None
-        calls.append(_Call(parameters, make_response(answer, token)))
+        has_next_page = page_number < len(listings) and listings[page_number] == listing
+        token = f"page-{page_number + 1}" if has_next_page else None
+        calls.append(_Call(parameters, make_response(page, token)))
     return calls
 
 
@@ -115,11 +116,11 @@ def _to_executions_or_error(
     rule = f"up to {page_size} executions, or an error of this library"
     error = page() if isinstance(page, type) and issubclass(page, IoTJobsError) else page
     if isinstance(error, IoTJobsError):
-        # A subclass of yours would not come out as itself: only we map what botocore raises.
+        # The client cannot raise a user's subclass, because it maps botocore's errors to its own.
         if type(error).__module__ != IoTJobsError.__module__:
             raise wrong_argument("each of pages", rule, page)
         if isinstance(error, ServiceError):
-            to_answer_or_mishap(error)  # which refuses an HTTP status that is no error
+            parse_fault(error)  # Raises an error if the HTTP status is not that of an error.
         return error
     if isinstance(page, str) or not isinstance(page, Iterable):
         raise wrong_argument("each of pages", rule, page)
@@ -133,33 +134,36 @@ def _to_executions_or_error(
 
 
 def _to_listings(
-    pages: Sequence[tuple[JobExecutionSummary, ...]], statuses: Sequence[str], *, is_cut: bool
+    pages: Sequence[tuple[JobExecutionSummary, ...]], statuses: Sequence[str], *, is_complete: bool
 ) -> list[int]:
-    """By page, the position in ``statuses`` of the one whose listing it is of."""
+    """Return, for each page, the position in ``statuses`` of the status that it lists."""
     if not statuses:
         return [0] * len(pages)
-    named: list[int | None] = []
+    known: list[int | None] = []
     for page in pages:
         found = {str(execution.status) for execution in page}
         if len(found) > 1 or not found.issubset(statuses):
             rule = f"executions of one of the statuses {', '.join(statuses)}"
             raise wrong_argument("each of pages", rule, ", ".join(sorted(found)))
-        named.append(statuses.index(found.pop()) if found else None)
+        known.append(statuses.index(found.pop()) if found else None)
     listings = [-1]
     last = len(statuses) - 1
-    for number, listing in enumerate(named):
+    for number, listing in enumerate(known):
         if listing is None:
-            # The next status, unless a page to come is still of the one before.
-            to_come = next((other for other in named[number:] if other is not None), last)
-            listing = min(listings[-1] + 1, to_come)  # noqa: PLW2901
+            # An empty page lists the next status, unless a later page still lists the current one.
+            upcoming = next((other for other in known[number:] if other is not None), last)
+            listing = min(listings[-1] + 1, upcoming)  # noqa: PLW2901
         listings.append(listing)
-    if pages and not is_cut:
+    if pages and is_complete:
         listings.append(len(statuses))
     for before, after in pairwise(listings):
         if not 0 <= after - before <= 1:
-            rule = f"one or more of each of {', '.join(statuses)}, in this order, if only []"
+            rule = (
+                f"one or more pages for each of {', '.join(statuses)}, in this order "
+                "([] for a status without executions)"
+            )
             found_order = (statuses[listing] for listing in listings[1 : len(pages) + 1])
-            raise wrong_argument("pages", rule, f"of {', '.join(found_order)}")
+            raise wrong_argument("pages", rule, f"pages for {', '.join(found_order)}")
     return listings[1 : len(pages) + 1]
 
 
@@ -169,50 +173,51 @@ def _stubbed(calls: Sequence[_Call]) -> Generator[IoTJobsClient]:
 
     with closing(TestingSession().client("iot")) as boto3_client:
         stubber = Stubber(boto3_client)
-        stubber.activate()  # for good: without it, a late request would go to AWS
+        # It is never deactivated, because a request after the block would then go to AWS.
+        stubber.activate()
         script = _Script(stubber, calls)
         try:
             yield IoTJobsClient(boto3_client)
         except BaseException as error:
-            script.explain(error)
+            script.add_swallowed_failure(error)
             raise
-        script.finish()
+        script.check_all_requested()
 
 
 class _Script:
-    """Checks each request when it is made, and has the stubber answer it."""
+    """Checks each request, and stubs the response to it."""
 
     def __init__(self, stubber: Stubber, calls: Sequence[_Call]) -> None:
         self._stubber = stubber
         self._calls = calls
-        self._made = 0
+        self._request_count = 0
         self._failure: AssertionError | None = None
         events = stubber.client.meta.events
-        # Before the stubber's own check, which has nothing to answer until then.
-        events.register(f"provide-client-params.iot.{OPERATION}", self._answer)
+        # This event comes before the stubber's own check, which fails without a stubbed response.
+        events.register(f"provide-client-params.iot.{OPERATION}", self._check_and_stub)
 
-    def _answer(self, params: Mapping[str, object], **_: object) -> None:
-        self._made += 1
-        which = f"request {self._made} of {OPERATION}"
-        if self._made > len(self._calls):
+    def _check_and_stub(self, params: Mapping[str, object], **_: object) -> None:
+        self._request_count += 1
+        request = f"request {self._request_count} of {OPERATION}"
+        if self._request_count > len(self._calls):
             self._fail(
-                f"{which} is one too many: expected {len(self._calls)}, "
-                f"and this one asks for {_to_text(params)}"
+                f"{request} is one too many: expected {len(self._calls)}, "
+                f"and this one has {_to_text(params)}"
             )
-        call = self._calls[self._made - 1]
+        call = self._calls[self._request_count - 1]
         if params != call.parameters:
-            wrong = (
+            differences = (
                 f"{name} is {_value(params, name)}, expected {_value(call.parameters, name)}"
                 for name in {**call.parameters, **params}
                 if _value(params, name) != _value(call.parameters, name)
             )
-            self._fail(f"{which} is not as expected: {'; '.join(wrong)}")
-        if not isinstance(call.answer, IoTJobsError):
-            self._stubber.add_response(_METHOD, call.answer)
-        elif isinstance(call.answer, ServiceError):
-            self._stub_error(call.answer)
+            self._fail(f"{request} is not as expected: {'; '.join(differences)}")
+        if not isinstance(call.response, IoTJobsError):
+            self._stubber.add_response(_METHOD, call.response)
+        elif isinstance(call.response, ServiceError):
+            self._stub_error(call.response)
         else:
-            raise copy(call.answer)  # which may stand in the script twice
+            raise copy(call.response)  # The script may have the same instance twice.
 
     def _stub_error(self, error: ServiceError) -> None:
         status, code = to_status_and_code(error)
@@ -225,8 +230,8 @@ class _Script:
         self._failure = self._failure or failure
         raise failure
 
-    def explain(self, error: BaseException) -> None:
-        """Add to what the block raises a failure that came before it and was swallowed."""
+    def add_swallowed_failure(self, error: BaseException) -> None:
+        """Add a failure that the block swallowed to the end of the context of ``error``."""
         if self._failure is None:
             return
         while error is not self._failure:
@@ -235,15 +240,15 @@ class _Script:
                 return
             error = error.__context__
 
-    def finish(self) -> None:
-        """Raise what the code under test did not let through, or what it did not ask for."""
+    def check_all_requested(self) -> None:
+        """Raise a failure that the block swallowed, or one for a page that it did not request."""
         if self._failure is not None:
             raise self._failure
-        if self._made < len(self._calls):
-            text = _to_text(self._calls[self._made].parameters)
+        if self._request_count < len(self._calls):
+            text = _to_text(self._calls[self._request_count].parameters)
             raise AssertionError(
-                f"request {self._made + 1} of {len(self._calls)} was not made: "
-                f"expected one of {OPERATION} that asks for {text}"
+                f"request {self._request_count + 1} of {len(self._calls)} was not made: "
+                f"expected {OPERATION} with {text}"
             )
 
 

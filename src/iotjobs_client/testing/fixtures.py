@@ -1,11 +1,11 @@
-"""pytest fixtures, for those who ask for them.
+"""Optional pytest fixtures.
 
-In ``conftest.py``, beside your tests' root::
+To enable them, write this in the ``conftest.py`` at the root of your tests::
 
     pytest_plugins = ["iotjobs_client.testing.fixtures"]
 
-PYTEST_DONT_REWRITE: there are no assertions here, and a ``conftest.py`` that imports the types
-above that line is fine.
+PYTEST_DONT_REWRITE: This module has no assertions. Without this marker, pytest warns if
+``conftest.py`` imports this module before pytest loads the plugin.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from iotjobs_client.testing import Fault, LocalEndpoint, StubbedPage
 
 
 class MakeStubbedClient(Protocol):
-    """What the fixture :func:`stubbed_client` is: a function."""
+    """The type of the fixture :func:`stubbed_client`: a function."""
 
     def __call__(
         self,
@@ -34,12 +34,12 @@ class MakeStubbedClient(Protocol):
         status: str | Iterable[str] | None = None,
         page_size: int = 250,
     ) -> IoTJobsClient:
-        """Take the arguments of :func:`iotjobs_client.testing.stubbed_client`."""
+        """Return a client for the arguments of :func:`iotjobs_client.testing.stubbed_client`."""
         ...
 
 
 class StartLocalEndpoint(Protocol):
-    """What the fixture :func:`local_endpoint` is: a function."""
+    """The type of the fixture :func:`local_endpoint`: a function."""
 
     def __call__(
         self,
@@ -50,7 +50,7 @@ class StartLocalEndpoint(Protocol):
         faults: Mapping[int, Fault] | None = None,
         port: int = 0,
     ) -> LocalEndpoint:
-        """Take the arguments of :class:`iotjobs_client.testing.LocalEndpoint`."""
+        """Start an endpoint with the arguments of :class:`iotjobs_client.testing.LocalEndpoint`."""
         ...
 
 
@@ -58,10 +58,10 @@ _CLIENTS = pytest.StashKey[ExitStack]()
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-    """Leave the stubbed clients of a test that failed as a ``with`` block would.
+    """Close the stubbed clients of a failed test with its exception, as a ``with`` block would.
 
-    So it is told once, with a failure that it swallowed, and not again for pages that it did not
-    come to.
+    The report of the test then has an assertion that the test swallowed, and the teardown does not
+    fail for pages that the test did not reach.
     """
     clients = item.stash.get(_CLIENTS, None)
     if clients is not None and call.when != "teardown" and call.excinfo is not None:
@@ -72,7 +72,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 def stubbed_client(request: pytest.FixtureRequest) -> Iterator[MakeStubbedClient]:
     """A function that makes stubbed clients, as ``iotjobs_client.testing.stubbed_client`` does.
 
-    The test fails when it is over and a page of one of them was not asked for.
+    The test fails at its end if a page of one of them was not requested.
     """
     with ExitStack() as stack:
         request.node.stash[_CLIENTS] = stack
@@ -85,11 +85,11 @@ def stubbed_client(request: pytest.FixtureRequest) -> Iterator[MakeStubbedClient
 
 @pytest.fixture
 def local_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartLocalEndpoint]:
-    """A function that starts a ``LocalEndpoint``, closed when the test is over.
+    """A function that starts a ``LocalEndpoint``, which is closed when the test ends.
 
-    Until then the AWS variables of the environment lead ``iot`` clients to the endpoint that was
-    started last: code that builds its own finds it too. All that was set before is taken out, and
-    so is boto3's default session, which may know real credentials.
+    Until then, the ``AWS_`` environment variables point ``iot`` clients to the endpoint that was
+    started last, including clients that the code under test builds. All other ``AWS_`` variables
+    are removed, and so is boto3's default session, because it may have real credentials.
     """
     import boto3
 

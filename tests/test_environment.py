@@ -1,0 +1,330 @@
+"""Sessions, credentials, certificates, logs and clients that are not boto3's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
+
+import boto3
+import pytest
+from botocore.config import Config
+from support import JOB_ID, ONCE, FleetClient, RawServer, boto3_client, owning_client
+
+from iotjobs_client import (
+    ConfigurationError,
+    CredentialsError,
+    InvalidArgumentError,
+    IoTJobsClient,
+    MalformedResponseError,
+    ServiceUnavailableError,
+    TransportError,
+)
+from iotjobs_client.testing import LocalEndpoint, make_fleet
+
+UNUSED = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def default_session() -> Iterator[None]:
+    """boto3's default session, set up as a program may do it."""
+    boto3.setup_default_session(region_name="eu-central-1", aws_access_key_id="of-the-session")
+    yield
+    boto3.DEFAULT_SESSION = None
+
+
+@pytest.mark.usefixtures("default_session")
+class TestDefaultSession:
+    def test_it_is_used_as_by_boto3_client(self) -> None:
+        """The same region and keys: a listing of the same account."""
+        for client in (IoTJobsClient(), pickle.loads(pickle.dumps(IoTJobsClient()))):
+            assert client.boto3_client.meta.region_name == "eu-central-1"
+        session = boto3.DEFAULT_SESSION
+        assert session is not None
+        credentials = session.get_credentials()
+        assert credentials is not None
+        assert credentials.access_key == "of-the-session"
+
+    def test_options_prevail_over_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A region is an option of the client; a session or a profile replaces it."""
+        assert IoTJobsClient(region_name="us-west-2").boto3_client.meta.region_name == "us-west-2"
+        session = boto3.Session(region_name="ap-south-1")
+        assert IoTJobsClient(session=session).boto3_client.meta.region_name == "ap-south-1"
+        config_file = tmp_path / "config"
+        config_file.write_text("[profile fleet]\nregion = ca-central-1\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config_file))
+        profile = IoTJobsClient(profile_name="fleet")
+        assert profile.boto3_client.meta.region_name == "ca-central-1"
+
+
+class TestAsynchronousClients:
+    @pytest.mark.parametrize("option", ["client", "session"])
+    @pytest.mark.parametrize("library", ["aiobotocore.client", "aioboto3.session"])
+    def test_they_are_refused_at_construction(self, option: str, library: str) -> None:
+        """The error says what to pass instead."""
+        methods = {"list_job_executions_for_job": None, "client": lambda *_: None}
+        kind = type("AioObject", (), {**methods, "__module__": library})
+        with pytest.raises(InvalidArgumentError, match=f"{option} must be a boto3"):
+            IoTJobsClient(**{option: kind()})
+
+    def test_a_coroutine_is_refused_and_closed(self) -> None:
+        """A warning about one that was never awaited would be an error here."""
+        client = IoTJobsClient(AsyncMock())
+        with pytest.raises(InvalidArgumentError, match="a boto3 iot client, not an asynchronous"):
+            list(client.list_job_executions_for_job(JOB_ID))
+
+        async def main() -> None:
+            with pytest.raises(InvalidArgumentError, match="not an asynchronous one"):
+                await anext(aiter(client.list_job_executions_for_job(JOB_ID)))
+
+        asyncio.run(main())
+
+
+class TestDebugLog:
+    def list_with_log(self, url: str, caplog: pytest.LogCaptureFixture) -> list[Any]:
+        with caplog.at_level(logging.DEBUG, logger="botocore.parsers"):
+            client = boto3_client(url)
+            try:
+                return list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID))
+            finally:
+                client.close()
+
+    def test_it_shows_the_body_of_a_response(self, caplog: pytest.LogCaptureFixture) -> None:
+        """The executions are the same."""
+        fleet = make_fleet(20)
+        with LocalEndpoint({JOB_ID: fleet}) as endpoint:
+            assert self.list_with_log(endpoint.url, caplog) == fleet
+        assert "thing/thing-19" in caplog.text
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html>busy</html>",
+            b'{"executionSummaries": {}}',
+            b'{"executionSummaries": 5}',
+            b'{"executionSummaries": ["x"]}',
+            b'{"executionSummaries": [{"thingArn": "a"}]}',
+            b'{"executionSummaries": [{"jobExecutionSummary": {"queuedAt": "?"}}]}',
+            b'{"executionSummaries": [{"jobExecutionSummary": {"queuedAt": 1e40}}]}',
+            b'{"nextToken": 5}',
+        ],
+        ids=str,
+    )
+    def test_errors_stay_the_same(self, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+        """Whatever botocore's parser makes of a malformed response."""
+        with RawServer((200, body)) as server, pytest.raises(MalformedResponseError):
+            self.list_with_log(server.url, caplog)
+
+
+class TestCredentials:
+    """Their source: an endpoint as in a container, or a role to assume."""
+
+    @pytest.mark.parametrize(
+        ("status", "is_retryable"), [(503, True), (429, True), (403, False), (404, False)]
+    )
+    def test_a_container_endpoint(
+        self,
+        status: int,
+        is_retryable: bool,  # noqa: FBT001
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A failure that may pass is retryable."""
+        with RawServer(*[(status, b"not now")] * 9) as source:
+            monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", source.url)
+            monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+            client = IoTJobsClient(region_name="eu-west-1", endpoint_url=UNUSED)
+            with pytest.raises(CredentialsError, match=f"{status}") as caught:
+                list(client.list_job_executions_for_job(JOB_ID))
+            client.close()
+        assert caught.value.is_retryable is is_retryable
+        assert pickle.loads(pickle.dumps(caught.value)).is_retryable is is_retryable
+
+    def test_a_container_endpoint_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A refused connection may pass."""
+        with LocalEndpoint({}) as endpoint:
+            url = endpoint.url
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+        monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+        client = IoTJobsClient(region_name="eu-west-1", endpoint_url=UNUSED)
+        with pytest.raises(CredentialsError) as caught:
+            list(client.list_job_executions_for_job(JOB_ID))
+        assert caught.value.is_retryable
+
+    @pytest.mark.parametrize(
+        ("status", "code", "is_retryable"),
+        [
+            (400, "Throttling", True),
+            (500, "InternalFailure", True),
+            (403, "AccessDenied", False),
+            (400, "ExpiredToken", False),
+        ],
+    )
+    def test_a_role(
+        self,
+        status: int,
+        code: str,
+        is_retryable: bool,  # noqa: FBT001
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        """A throttled or a failing STS may respond later, a denied role never will."""
+        config_file = tmp_path / "config"
+        config_file.write_text(
+            "[profile fleet]\nregion = eu-west-1\nrole_arn = arn:aws:iam::1:role/x\n"
+            "source_profile = base\n"
+            "[profile base]\naws_access_key_id = x\naws_secret_access_key = x\n"
+        )
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config_file))
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        body = f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>".encode()
+        with RawServer((status, body)) as sts:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+            client = IoTJobsClient(profile_name="fleet", endpoint_url=UNUSED)
+            with pytest.raises(CredentialsError, match=code) as caught:
+                list(client.list_job_executions_for_job(JOB_ID))
+            client.close()
+        assert caught.value.is_retryable is is_retryable
+
+    def test_instance_metadata_that_stops_responding(self) -> None:
+        """Credentials were there before, so they may come again."""
+        from botocore.credentials import RefreshableCredentials
+
+        source = RefreshableCredentials.create_from_metadata(
+            {
+                "access_key": "x",
+                "secret_key": "x",
+                "token": "x",
+                "expiry_time": "2020-01-01T00:00:00Z",
+            },
+            refresh_using=dict[str, str],
+            method="iam-role",
+        )
+        session = boto3.Session(region_name="eu-west-1")
+        session._session._credentials = source  # type: ignore[attr-defined]  # as botocore sets it
+        client = IoTJobsClient(session=session, endpoint_url=UNUSED)
+        with pytest.raises(CredentialsError, match="did not contain") as caught:
+            list(client.list_job_executions_for_job(JOB_ID))
+        assert caught.value.is_retryable
+
+    def test_none_at_all(self) -> None:
+        """Nothing changes by itself."""
+        client = IoTJobsClient(region_name="eu-west-1", endpoint_url=UNUSED)
+        with pytest.raises(CredentialsError) as caught:
+            list(client.list_job_executions_for_job(JOB_ID))
+        assert not caught.value.is_retryable
+
+
+@pytest.mark.parametrize("bundle", ["missing", "empty", "folder", "text"])
+def test_a_ca_bundle_that_cannot_be_read(
+    bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration error: the same request never succeeds."""
+    path = tmp_path / bundle
+    if bundle == "folder":
+        path.mkdir()
+    elif bundle != "missing":
+        path.write_text("" if bundle == "empty" else "-----BEGIN CERTIFICATE-----\nx\n")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
+    with LocalEndpoint({JOB_ID: []}) as endpoint:
+        url = endpoint.url.replace("http:", "https:")
+        client = IoTJobsClient(
+            session=boto3.Session("x", "x", region_name="eu-west-1"),
+            endpoint_url=url,
+            config=Config(retries=ONCE),
+        )
+        with pytest.raises(ConfigurationError) as caught:
+            list(client.list_job_executions_for_job(JOB_ID))
+        client.close()
+    assert not caught.value.is_retryable
+
+
+def test_a_connection_that_is_lost_in_a_response() -> None:
+    """It says after how many bytes, and the listing continues."""
+    fleet = make_fleet(20)
+    with (
+        LocalEndpoint({JOB_ID: fleet}, faults={2: "truncate"}) as endpoint,
+        owning_client(endpoint.url) as client,
+    ):
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=10))
+        found = [next(executions) for _ in range(10)]
+        with pytest.raises(TransportError) as caught:
+            next(executions)
+        assert type(caught.value) is TransportError
+        assert [*found, *executions] == fleet
+
+
+def test_a_short_body_of_a_stand_in_for_the_transport() -> None:
+    """A body may be shorter than its Content-Length says."""
+
+    class Response:
+        status_code = 200
+        headers = {"content-length": "5000", "x-amzn-requestid": "r-1"}  # noqa: RUF012
+        content = b'{"executionSummaries": ['
+
+    client = boto3_client(UNUSED)
+    client.meta.events.register("before-send.iot", lambda **_: Response())
+    with pytest.raises(TransportError, match=r"after 24 of 5,000 bytes \(request id r-1\)"):
+        list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID))
+    client.close()
+
+
+def test_without_the_event_of_botocore_the_library_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slower: botocore parses the response, and the executions are the same."""
+    fleet = make_fleet(20)
+    emit = "botocore.hooks.HierarchicalEmitter._emit"
+    from botocore.hooks import HierarchicalEmitter
+
+    original: Any = vars(HierarchicalEmitter)["_emit"]
+
+    def without_event(self: Any, name: str, *args: Any, **options: Any) -> Any:
+        if name.startswith("before-parse"):
+            return []
+        return original(self, name, *args, **options)
+
+    monkeypatch.setattr(emit, without_event)
+    with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
+        assert list(client.list_job_executions_for_job(JOB_ID, page_size=7)) == fleet
+
+
+@pytest.mark.parametrize("status", [*range(200, 210), *range(299, 310), 400, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"choose",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff\xfe",
+        b'{"__type": {"a": 1}}',
+        b'{"code": ["a"], "message": {"a": 1}}',
+        b'{"executionSummaries": "x"}',
+        b'{"executionSummaries": [[]], "nextToken": []}',
+    ],
+    ids=str,
+)
+def test_any_status_with_any_body_is_an_error_of_ours(status: int, body: bytes) -> None:
+    """Whatever botocore's parser or retries make of it."""
+    from iotjobs_client import IoTJobsError
+
+    with RawServer((status, body)) as server, pytest.raises(IoTJobsError):
+        list(IoTJobsClient(boto3_client(server.url)).list_job_executions_for_job(JOB_ID))
+
+
+def test_an_iterator_shows_what_it_lists() -> None:
+    """Its repr has no token."""
+    listing = IoTJobsClient(FleetClient(make_fleet(3))).list_job_executions_for_job(JOB_ID)
+    assert repr(iter(listing)).startswith("JobExecutionIterator(JobExecutionPaginator(job_id=")
+    assert repr(listing.pages()).startswith("JobExecutionPageIterator(")
+
+
+def test_an_error_of_a_proxy_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compressed page of a 502, which botocore's parser cannot read."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with RawServer((502, b"\x1f\x8b\xff")) as server, pytest.raises(ServiceUnavailableError):
+        list(IoTJobsClient(boto3_client(server.url)).list_job_executions_for_job(JOB_ID))

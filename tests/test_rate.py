@@ -1,0 +1,101 @@
+"""``requests_per_second`` under clocks that stand still or jump, and with many threads."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from freezegun import freeze_time
+from support import JOB_ID, FleetClient
+
+from iotjobs_client import IoTJobsClient, JobExecutionIterator
+from iotjobs_client.testing import make_fleet
+
+INTERVAL = 0.05
+DAY = 86_400
+
+
+def start(client: IoTJobsClient) -> JobExecutionIterator:
+    return iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
+
+
+def paced_client(size: int = 30) -> IoTJobsClient:
+    return IoTJobsClient(FleetClient(make_fleet(size)), requests_per_second=1 / INTERVAL)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause, which takes no time here."""
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+def test_a_frozen_clock_does_not_delay_a_request_by_more_than_an_interval(
+    pauses: list[float],
+) -> None:
+    """A pause that has ended counts as the time that it took."""
+    client = paced_client()
+    with freeze_time("2026-01-01"):
+        executions = start(client)
+        for _ in range(5):
+            next(executions)
+    assert len(pauses) == 4
+    assert all(pause <= INTERVAL * 1.01 for pause in pauses)
+
+
+def test_the_end_of_a_frozen_clock_does_not_delay_a_request(pauses: list[float]) -> None:
+    """The real clock is then decades behind."""
+    client = paced_client()
+    executions = start(client)
+    next(executions)
+    with freeze_time("2056-01-01"):
+        next(executions)
+    for _ in range(3):
+        next(executions)
+    assert len(pauses) >= 3
+    assert all(pause <= INTERVAL * 1.01 for pause in pauses)
+
+
+@pytest.mark.parametrize("jump", [-30 * DAY, 30 * DAY, -INTERVAL / 2])
+def test_a_clock_that_jumps_does_not_delay_a_request(
+    jump: float, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restored snapshot may set the clock by days."""
+    client = paced_client()
+    executions = start(client)
+    next(executions)
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + jump)
+    for _ in range(3):
+        next(executions)
+    assert all(pause <= INTERVAL * 1.01 for pause in pauses)
+
+
+def test_slots_go_to_threads_in_order() -> None:
+    """None of 20 threads waits longer for a page than for one slot of each thread."""
+    size, threads = 5, 20
+    client = paced_client(size)
+
+    def longest_wait(_: int) -> float:
+        executions, waits = start(client), []
+        for _ in range(size):
+            begin = time.monotonic()
+            next(executions)
+            waits.append(time.monotonic() - begin)
+        return max(waits)
+
+    with ThreadPoolExecutor(threads) as pool:
+        waits = list(pool.map(longest_wait, range(threads)))
+    fair = threads * INTERVAL
+    assert max(waits) < 2 * fair
+
+
+def test_a_rate_may_be_any_real_number() -> None:
+    """A value from a data frame, for example, is neither an int nor a float."""
+    from fractions import Fraction
+
+    rate: Any = Fraction(1, 3)
+    assert "Fraction(1, 3)" in repr(IoTJobsClient(FleetClient([]), requests_per_second=rate))
