@@ -163,7 +163,7 @@ def storm_on_a_loop(_: IoTJobsClient) -> None:
     signal.signal(signal.SIGALRM, interrupt_in_package)
     loop = asyncio.new_event_loop()
     met = 0
-    while met < INTERRUPTS // 4:
+    while met < INTERRUPTS // 10:
         found: list[JobExecutionSummary] = []
         executions = start(client)
         is_done = False

@@ -74,7 +74,8 @@ class IoTJobsClient:
 
     Use it with ``with`` or ``async with``, from several threads and tasks, and on both sides of a
     fork: the child drops the connections that it inherits. It pickles with its options, unless
-    it was given a client or a session; a subclass that pickles must take the same arguments.
+    it was given a client or a session; a subclass that pickles must take the same arguments. In
+    the process that unpickles it, it uses the default session of that process.
 
     Args:
         client: A boto3 ``iot`` client to borrow, stubbed or not, or any object with the method
