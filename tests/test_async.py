@@ -72,6 +72,10 @@ class SilentClient(FleetClient):
             self.answered += 1
 
 
+def block_the_loop(seconds: float) -> None:
+    sleep(seconds)
+
+
 async def let_others_run() -> None:
     for _ in range(10):
         await asyncio.sleep(0.001)
@@ -394,6 +398,26 @@ class TestRate:
         asyncio.run(main())
         assert len(starts) == 3
         assert starts[-1] - starts[0] < 10 * interval
+
+    @pytest.mark.parametrize("rate", [20, 1_000_000])
+    def test_a_busy_loop_does_not_miss_its_slots_for_ever(self, rate: float) -> None:
+        """The loop wakes up later than an interval after each slot."""
+        fleet = FleetClient(FLEET)
+
+        async def block() -> None:
+            while True:
+                block_the_loop(0.06)
+                await asyncio.sleep(0)
+
+        async def main() -> None:
+            client = IoTJobsClient(fleet, requests_per_second=rate)
+            blocking = asyncio.ensure_future(block())
+            listing = client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE)
+            assert [e async for e in listing] == FLEET
+            blocking.cancel()
+
+        asyncio.run(asyncio.wait_for(main(), 30))
+        assert len(fleet.calls) == 4
 
     def test_requests_of_many_tasks_are_spaced(self) -> None:
         """Also while the boto3 client is built, which takes longer than an interval."""

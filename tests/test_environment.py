@@ -274,6 +274,32 @@ def test_a_short_body_of_a_stand_in_for_the_transport() -> None:
     client.close()
 
 
+@pytest.mark.parametrize("port", ["port", "99999"])
+def test_an_endpoint_with_a_wrong_port(port: str) -> None:
+    """The error comes when botocore signs the first request."""
+    session = boto3.Session("x", "x", region_name="eu-west-1")
+    client = IoTJobsClient(session=session, endpoint_url=f"http://127.0.0.1:{port}")
+    with pytest.raises(ConfigurationError, match=r"[Pp]ort") as caught:
+        list(client.list_job_executions_for_job(JOB_ID))
+    assert caught.value.resume_token is not None
+    client.close()
+
+
+def test_a_content_length_of_thousands_of_digits() -> None:
+    """An error of ours, like any other response that is cut short."""
+
+    class Response:
+        status_code = 200
+        headers = {"content-length": "9" * 5000}  # noqa: RUF012
+        content = b"{}"
+
+    client = boto3_client(UNUSED)
+    client.meta.events.register("before-send.iot", lambda **_: Response())
+    with pytest.raises(TransportError, match="after 2 of 999,999,999,999,999,999 bytes"):
+        list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID))
+    client.close()
+
+
 def test_without_the_event_of_botocore_the_library_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slower: botocore parses the response, and the executions are the same."""
     fleet = make_fleet(20)

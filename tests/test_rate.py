@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -44,6 +45,18 @@ def test_a_frozen_clock_does_not_delay_a_request_by_more_than_an_interval(
             next(executions)
     assert len(pauses) == 4
     assert all(pause <= INTERVAL * 1.01 for pause in pauses)
+
+
+def test_a_frozen_clock_does_not_stop_an_event_loop() -> None:
+    """If the loop itself sees the real time, a listing on it goes on."""
+    fleet = make_fleet(3)
+    client = IoTJobsClient(FleetClient(fleet), requests_per_second=1 / INTERVAL)
+
+    async def collect() -> list[Any]:
+        return [e async for e in client.list_job_executions_for_job(JOB_ID, page_size=1)]
+
+    with freeze_time("2026-01-01", real_asyncio=True):
+        assert asyncio.run(asyncio.wait_for(collect(), 30)) == fleet
 
 
 def test_the_end_of_a_frozen_clock_does_not_delay_a_request(pauses: list[float]) -> None:

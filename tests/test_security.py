@@ -307,6 +307,8 @@ json_values = st.recursive(
 
 
 @example(content=b'[1, "firmware-42", [], 0, "\\ud800", 500]\n', status=None)
+@example(content=b'[1, "firmware-42", [], 0, [], 500]\n', status=None)
+@example(content=b'[1, "firmware-42", [], 0, {}, 500]\n', status=None)
 @example(content=b'["1", "firmware-42", [], 0, null, 500]\n', status=None)
 @example(content=b'[1, "firmware-42", ["FAILED"], 1, null, 500]\n', status="FAILED")
 @given(

@@ -45,6 +45,7 @@ _MEMBERS = ("executionSummaries", "nextToken")
 _NO_MEMBER = f"the body has neither {' nor '.join(_MEMBERS)}"
 _FIRST_ERROR = 300  # botocore raises an error from this HTTP status on.
 _FIRST_FAULT = 500
+_MOST_DIGITS = 18  # of a Content-Length; Python does not convert thousands of digits
 _LONGEST_MESSAGE = 1_000
 _ASYNCHRONOUS = ("aioboto3", "aiobotocore")
 
@@ -165,10 +166,10 @@ def _read_body(
             response_dict["body"] = _readable_error(body)
         return
     request_id = headers.get("x-amzn-requestid")
-    expected = headers.get("content-length", "")
-    if expected.isdecimal() and len(body) < int(expected):
+    length = headers.get("content-length", "")[:_MOST_DIGITS]
+    if length.isdecimal() and len(body) < int(length):
         raise TransportError(
-            f"the connection was lost after {len(body):,} of {int(expected):,} bytes"
+            f"the connection was lost after {len(body):,} of {int(length):,} bytes"
             f"{'' if request_id is None else f' (request id {request_id})'}"
         )
     try:
@@ -318,7 +319,9 @@ def from_botocore(error: Exception) -> IoTJobsError | None:
     else:
         kind = _kind(names)
         if kind is None:
-            return None
+            # botocore computes the port of the endpoint's URL when it signs a request.
+            is_of_url = isinstance(error, ValueError) and _is_raised_in("botocore.auth", error)
+            return ConfigurationError(str(error)) if is_of_url else None
         ours = ConfigurationError(str(error)) if _is_of_ca_bundle(error) else kind(str(error))
     if isinstance(ours, CredentialsError):
         ours.is_retryable = any(map(_is_temporary, _chain(error)))

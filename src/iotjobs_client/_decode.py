@@ -77,7 +77,7 @@ def decode(response: Mapping[str, Any], request_id: str | None = None) -> JobExe
 def _to_summary(item: Any) -> JobExecutionSummary:
     # The hot path. Members of the usual type are set as they are, all others through the model's
     # converters. The constructor of a frozen class would convert each of them once more, so they
-    # are set through their slots. Together this halves the time per execution.
+    # are set through their slots. Together this takes a third less time per execution.
     member = item["jobExecutionSummary"].get
     thing_arn, status = item.get("thingArn"), member("status")
     number, attempt = member("executionNumber"), member("retryAttempt")

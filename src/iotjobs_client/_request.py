@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 class _Locking:
-    """Has a lock for its methods. Reentrant: a signal handler may call one during another."""
+    """An object with a lock, which is reentrant because a signal handler may call its methods."""
 
     def __init__(self) -> None:
         self._pid_and_lock = os.getpid(), threading.RLock()
@@ -100,10 +100,10 @@ class Slot:
 
     def wait(self) -> None:
         """Sleep until the slot, and use it: the next call waits for another one."""
-        seconds = self.seconds()
+        seconds, slot = self.seconds(), self._time
         if seconds:
             time.sleep(seconds)
-            self._rate.now(at_least=self._time)
+            self._rate.now(at_least=slot)
         self._time = -inf
 
 
@@ -183,13 +183,14 @@ class Request(_Locking, Generic[_T]):
             is_running = self._background is not None and not self._background.is_over
             seconds = 0.0 if self._slot is None or is_running else self._slot.seconds()
             if seconds:
+                # Only once: a busy loop may wake up so late that the slot was missed. The call then
+                # sleeps until another one.
                 await asyncio.sleep(seconds)
-                continue
             loop = asyncio.get_running_loop()
             over: Future[None] = loop.create_future()
             background = self.start()
             background.waiters.append((loop, over))
-            # The thread sets this before it wakes the waiters, so it either wakes us or is seen.
+            # The thread sets is_over before it wakes the waiters: either it wakes us, or we see it.
             if not background.is_over:
                 await over
         return result

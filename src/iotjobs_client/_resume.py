@@ -118,8 +118,8 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
                 "another version of iotjobs-client made it"
             )
         case [int(), str(of_job_id), [*of_statuses], int(index), next_token, int(reach)] if (
-            is_encodable(next_token or "") and 0 <= index < max(len(of_statuses), 1)
-        ):
+            next_token is None or is_encodable(next_token)
+        ) and 0 <= index < max(len(of_statuses), 1):
             pass
         case _:
             raise InvalidArgumentError(
