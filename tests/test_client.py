@@ -8,6 +8,7 @@ import threading
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
@@ -469,6 +470,29 @@ class TestBorrowed:
             assert list(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID)) == fleet
             assert seen == [datetime] * 6
             borrowed.close()
+
+    def test_event_handlers_see_numbers_unless_only_the_method_is_passed(self) -> None:
+        """Times are numbers in our calls, and datetimes if botocore parses the response."""
+        fleet = make_fleet(1)
+        with LocalEndpoint({JOB_ID: fleet}) as endpoint:
+            borrowed = boto3_client(endpoint.url)
+            seen: list[Any] = []
+
+            def note(parsed: dict[str, Any], **_: Any) -> None:
+                seen.append(parsed["executionSummaries"][0]["jobExecutionSummary"]["queuedAt"])
+
+            borrowed.meta.events.register("after-call.iot", note)
+            only_method = SimpleNamespace(
+                list_job_executions_for_job=borrowed.list_job_executions_for_job
+            )
+            for client in (IoTJobsClient(borrowed), IoTJobsClient(only_method)):
+                assert list(client.list_job_executions_for_job(JOB_ID)) == fleet
+            borrowed.list_job_executions_for_job(jobId=JOB_ID)
+            borrowed.close()
+        queued_at = fleet[0].queued_at
+        assert queued_at is not None
+        assert [type(time) for time in seen] == [float, datetime, datetime]
+        assert seen == [queued_at.timestamp(), queued_at, queued_at]
 
     @pytest.mark.parametrize("fault", ["truncate", "disconnect-in-headers", "html", "none", "{}"])
     def test_a_fault_does_not_read_as_the_end_where_something_wraps_the_method(
