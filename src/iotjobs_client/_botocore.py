@@ -45,7 +45,7 @@ _MEMBERS = ("executionSummaries", "nextToken")
 _NO_MEMBER = f"the body has neither {' nor '.join(_MEMBERS)}"
 _FIRST_ERROR = 300  # botocore raises an error from this HTTP status on.
 _FIRST_FAULT = 500
-_MOST_DIGITS = 18  # of a Content-Length; Python does not convert thousands of digits
+_MOST_DIGITS = 18  # Python refuses to convert a Content-Length of thousands of digits.
 _LONGEST_MESSAGE = 1_000
 _ASYNCHRONOUS = ("aioboto3", "aiobotocore")
 

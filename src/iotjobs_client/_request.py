@@ -183,7 +183,7 @@ class Request(_Locking, Generic[_T]):
             is_running = self._background is not None and not self._background.is_over
             seconds = 0.0 if self._slot is None or is_running else self._slot.seconds()
             if seconds:
-                # Only once: a busy loop may wake up so late that the slot was missed. The call then
+                # A busy loop may wake up so late that it missed the slot. Then the call itself
                 # sleeps until another one.
                 await asyncio.sleep(seconds)
             loop = asyncio.get_running_loop()
