@@ -1,47 +1,26 @@
-"""Against moto, a peer that nobody here wrote: over HTTP to its server, and mocked in process."""
+"""Against the server of moto, an emulator that others wrote."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import timezone
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.iot.models import iot_backends
+from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
+from moto_job import REGION, SIZE, STATUSES, list_raw, make_client, set_up
 from support import JOB_ID, boto3_client, session, to_item
-from typer.testing import CliRunner
 
-from iotjobs_client import IoTJobsClient, JobExecutionStatus
-from iotjobs_client.cli._app import app
+from iotjobs_client import IoTJobsClient
+from iotjobs_client.cli._app import iotjobs
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
 
-REGION = "eu-west-1"
-SIZE = 23
-STATUSES = ["QUEUED", "SUCCEEDED", "FAILED", "CANCELED"]
-
-
-def set_up(client: Any) -> None:
-    """A job on some things, in several statuses: those that moto's API cannot reach by hand."""
-    arns = [client.create_thing(thingName=f"thing-{n}")["thingArn"] for n in range(SIZE)]
-    client.create_job(jobId=JOB_ID, targets=arns, document=json.dumps({"version": 42}))
-    client.cancel_job_execution(jobId=JOB_ID, thingName="thing-3", force=True)
-    backend = iot_backends[DEFAULT_ACCOUNT_ID][REGION]
-    for number, execution in enumerate(backend.job_executions.values()):
-        if execution.status == "QUEUED":
-            execution.status = STATUSES[number % len(STATUSES)]
-
-
-def make_client(**options: Any) -> Any:
-    return boto3.client(
-        "iot", region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x", **options
-    )
+pytestmark = pytest.mark.one_python
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +54,6 @@ def theirs(server: str) -> Iterator[Any]:
     client = make_client(endpoint_url=server)
     yield client
     client.close()
-
-
-def list_raw(client: Any, **arguments: Any) -> list[dict[str, Any]]:
-    """What boto3's own paginator lists."""
-    pages = client.get_paginator("list_job_executions_for_job").paginate(
-        jobId=JOB_ID, PaginationConfig={"PageSize": 5}, **arguments
-    )
-    return [item for page in pages for item in page["executionSummaries"]]
 
 
 @pytest.mark.parametrize("status", [None, *STATUSES, "REJECTED"])
@@ -122,7 +93,7 @@ def test_the_command_line_lists_what_raw_boto3_lists(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     options = ["--page-size=5", f"--endpoint-url={server}", f"--region={REGION}"]
-    found = CliRunner().invoke(app, ["list", JOB_ID, *options])
+    found = CliRunner().invoke(iotjobs, ["list", JOB_ID, *options])
     rows = [json.loads(line) for line in found.stdout.splitlines()]
     assert [
         (row["thing_arn"], row["status"], row["queued_at"], row["execution_number"]) for row in rows
@@ -130,7 +101,8 @@ def test_the_command_line_lists_what_raw_boto3_lists(
         (
             item["thingArn"],
             item["jobExecutionSummary"]["status"],
-            item["jobExecutionSummary"]["queuedAt"].astimezone(timezone.utc).isoformat(),
+            f"{item['jobExecutionSummary']['queuedAt'].astimezone(timezone.utc):%FT%T.%f}"[:-3]
+            + "Z",
             item["jobExecutionSummary"]["executionNumber"],
         )
         for item in list_raw(theirs)
@@ -199,18 +171,3 @@ def test_where_moto_and_the_endpoint_agree(server: str) -> None:
                     for c in (client, other)
                 )
                 assert pages == others
-
-
-# The last one, for mocking starts over with the state that the server shares.
-def test_mocked_in_process() -> None:
-    """Moto's other form, which answers in place of the network."""
-    with mock_aws():
-        client = make_client()
-        set_up(client)
-        found = list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID, page_size=10))
-        assert [to_item(execution) for execution in found] == list_raw(client)
-        assert len(found) == SIZE
-        assert found[3].status is JobExecutionStatus.CANCELED
-        assert isinstance(found[0].queued_at, datetime)
-        with IoTJobsClient(session=boto3.Session("x", "x", region_name=REGION)) as owning:
-            assert list(owning.list_job_executions_for_job(JOB_ID)) == found

@@ -92,7 +92,7 @@ def test_every_execution_counts_once_and_every_thing_once() -> None:
     assert summary.things == {"QUEUED": 1, "SUCCEEDED": 1, "TIMED_OUT": 1, "CANCELED": 1}
     assert (summary.execution_count, summary.thing_count) == (5, 4)
     assert (summary.things_succeeded, summary.things_failed) == (1, 1)
-    assert (summary.things_withdrawn, summary.things_waiting) == (1, 1)
+    assert (summary.things_withdrawn, summary.things_unfinished) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_status_that_we_do_not_know_is_counted() -> None:
     """As one that waits, behind those that we know."""
     summary = summarize([make_execution("a", "PAUSED"), make_execution("b", "CANCELED")])
     assert list(summary.executions) == ["CANCELED", "PAUSED"]
-    assert summary.things_waiting == 1
+    assert summary.things_unfinished == 1
     assert summary.running.count == 1
 
 
@@ -169,7 +169,7 @@ def test_the_order_of_a_listing_does_not_matter(
             summary.things_succeeded
             + summary.things_failed
             + summary.things_withdrawn
-            + summary.things_waiting
+            + summary.things_unfinished
         )
     )
 

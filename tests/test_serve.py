@@ -1,4 +1,4 @@
-"""``python -m iotjobs_client.testing``: a fleet for any client, until Ctrl-C."""
+"""``python -m iotjobs_client.testing``: it serves a fleet until Ctrl-C, or for one command."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from support import owning_client
+from support import owning_client, wait_until
 
 from iotjobs_client import ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
@@ -22,7 +23,7 @@ from iotjobs_client.testing._serve import main
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """The command changes what signals do; the tests go on."""
+    """Restore the signal handlers, which the command replaces."""
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in signals]
     yield
@@ -31,15 +32,15 @@ def handlers() -> Iterator[None]:
 
 
 def environment_in(text: str) -> dict[str, str]:
-    """The variables that the command tells a shell to export."""
+    """Return the environment variables in the printed ``export`` lines."""
     lines = [line.removeprefix("export ") for line in text.splitlines() if line[:7] == "export "]
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
-def test_it_serves_what_it_is_told_to(
+def test_it_serves_the_given_jobs_and_faults(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Jobs of several sizes, with faults, at a URL that it prints; the port is free afterwards."""
+    """It prints its URL, serves several jobs with faults, and frees the port at the end."""
     seen: list[Any] = []
 
     class ThenInterrupted:
@@ -66,10 +67,10 @@ def test_it_serves_what_it_is_told_to(
     LocalEndpoint({}, port=port).close()
 
 
-def test_ctrl_c_ends_it_also_before_it_serves(
+def test_ctrl_c_ends_it_before_it_serves(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A large fleet takes a while, and a shell may have Ctrl-C ignored by what it starts."""
+    """Making a large fleet takes a while; Ctrl-C works even if a shell had it ignored."""
 
     def be_interrupted(*_: object, **__: object) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -82,7 +83,7 @@ def test_ctrl_c_ends_it_also_before_it_serves(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_cleanly(number: signal.Signals) -> None:
-    """On Ctrl-C as well as when it is asked to, and the calls that it prints work until then."""
+    """It exits with 0 after Ctrl-C and SIGTERM; the printed example works until then."""
     command = [sys.executable, "-u", "-m", "iotjobs_client.testing"]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
@@ -138,7 +139,7 @@ def test_it_stops_cleanly(number: signal.Signals) -> None:
 def test_wrong_arguments_are_refused(
     arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With exit code 2, by name."""
+    """The exit code is 2, and the message names the option and the rule."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -147,10 +148,10 @@ def test_wrong_arguments_are_refused(
     assert re.search(complaint, captured.err)
 
 
-def test_a_taken_port_is_told_in_a_line(
+def test_a_port_in_use_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With exit code 1."""
+    """The exit code is 1, and one line says why."""
     with LocalEndpoint({}) as endpoint:
         port = str(urlsplit(endpoint.url).port)
         monkeypatch.setattr(sys, "argv", ["testing", "--port", port])
@@ -160,3 +161,78 @@ def test_a_taken_port_is_told_in_a_line(
     error = capsys.readouterr().err
     assert error.startswith(f"cannot listen on port {port}: ")
     assert error.count("\n") == 1
+
+
+LIST_THINGS = """
+import os, urllib.request
+print(urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL_IOT"] + "/jobs/a/things").read())
+print(sorted(os.environ))
+"""
+
+
+def test_a_command_finds_the_fleet_in_its_environment(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The variables point to the endpoint, and those that would take precedence are unset."""
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
+    assert main(["--job", "a=3", "--", sys.executable, "-c", LIST_THINGS]) == 0
+    out, err = capfd.readouterr()
+    listed, names = out.splitlines()
+    assert listed.count("thing/thing-") == 3
+    assert "'AWS_ACCESS_KEY_ID'" in names
+    assert "AWS_PROFILE" not in names
+    assert "AWS_SESSION_TOKEN" not in names
+    assert err == ""
+
+
+def test_the_command_line_is_tried_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """``python -m iotjobs_client.testing -- iotjobs list firmware-42`` lists the fleet."""
+    iotjobs = [sys.executable, "-m", "iotjobs_client"]
+    assert main(["--", *iotjobs, "list", "firmware-42", "--names", "--max-items=2"]) == 0
+    out, err = capfd.readouterr()
+    assert out == "thing-0\nthing-1\n"
+    assert err.startswith("There may be more: ")
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -INT $PPID; exit 5", 5)],
+    ids=["success", "failure", "killed", "Ctrl-C"],
+)
+def test_the_exit_code_is_that_of_the_command(script: str, code: int) -> None:
+    """A signal counts as in a shell; Ctrl-C is left to the command."""
+    assert main(["--", "sh", "-c", script]) == code
+
+
+def test_sigterm_ends_the_command() -> None:
+    """The command gets the signal too, and the exit code is its own."""
+
+    def terminate() -> None:
+        # The handler is replaced when the command has started.
+        wait_until(lambda: signal.getsignal(signal.SIGTERM) is not signal.default_int_handler)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    assert main(["--", "sleep", "600"]) == 128 + signal.SIGTERM
+    thread.join()
+
+
+@pytest.mark.parametrize("command", ["no-such-command", "."])
+def test_a_command_that_cannot_run_is_reported(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit code is 127, and one line names the command."""
+    assert main(["--", command]) == 127
+    error = capsys.readouterr().err
+    assert error.startswith(f"cannot run {command}: ")
+    assert error.count("\n") == 1
+
+
+def test_options_of_the_command_are_not_ours(capfd: pytest.CaptureFixture[str]) -> None:
+    """Everything after the first ``--`` belongs to the command, even another one."""
+    given = ["--job", "x", "--help", "--", "--port=1"]
+    assert main(["--job", "a=1", "--", "sh", "-c", 'echo "$@"', "sh", *given]) == 0
+    assert capfd.readouterr().out == " ".join(given) + "\n"

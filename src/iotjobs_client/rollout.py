@@ -82,7 +82,7 @@ class RolloutSummary:
     """The state of a rollout, as :func:`summarize` returns it.
 
     The last execution of a thing determines whether the thing counts as succeeded, failed,
-    withdrawn or waiting.
+    withdrawn or unfinished.
 
     Attributes:
         executions: The number of executions by status, in the order of an execution's life.
@@ -129,7 +129,7 @@ class RolloutSummary:
         return sum(self.things.get(status, 0) for status in _WITHDRAWN)
 
     @property
-    def things_waiting(self) -> int:
+    def things_unfinished(self) -> int:
         """The number of things whose last execution is QUEUED, IN_PROGRESS or of unknown status."""
         return sum(count for status, count in self.things.items() if not status.is_terminal)
 
@@ -177,7 +177,7 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
 
     >>> from iotjobs_client.testing import make_fleet
     >>> summary = summarize(make_fleet(1000))
-    >>> summary.things_succeeded, summary.things_failed, summary.things_waiting
+    >>> summary.things_succeeded, summary.things_failed, summary.things_unfinished
     (609, 143, 201)
     >>> summary.waiting.median
     datetime.timedelta(seconds=213, microseconds=795000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["main"]
@@ -18,19 +19,23 @@ def main() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  (open until exit)
     try:
-        from iotjobs_client.cli._app import app
+        if find_spec("click") is None or find_spec("rich") is None:
+            sys.exit("iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'")
+        import click
 
-        app()
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("rich", "typer"):
-            raise
-        sys.exit("iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'")
-    except OSError as error:
-        # The help text could not be written. A command reports its own errors.
+        from iotjobs_client.cli._app import iotjobs
+    except KeyboardInterrupt:
+        sys.exit(_EXIT_INTERRUPTED)
+    try:
+        # click's standalone mode would exit with 1 after Ctrl-C.
+        sys.exit(iotjobs.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):  # The interrupt came before a command reported it.
+        sys.exit(_EXIT_INTERRUPTED)
+    except OSError as error:  # The help text could not be written. A command reports its own.
         from iotjobs_client.cli._terminal import redirect_to_devnull
 
         redirect_to_devnull(sys.stdout)
         sys.exit(f"iotjobs: {error}")
-    except KeyboardInterrupt:
-        # The interrupt came before a command could report it.
-        sys.exit(_EXIT_INTERRUPTED)

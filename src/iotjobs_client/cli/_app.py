@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Any, TextIO
 
-import typer
+import click
 
-from iotjobs_client import IoTJobsClient, JobExecutionStatus, __version__
-from iotjobs_client.cli._formats import Format, to_formatter
-from iotjobs_client.cli._listing import RowWriter, with_progress
+from iotjobs_client import IoTJobsClient, JobExecutionStatus, ResourceNotFoundError, __version__
+from iotjobs_client.cli._listing import (
+    JobNotFound,
+    Patience,
+    TimedOut,
+    all_executions,
+    latest_batch,
+    page_batches,
+    resume_hints,
+    write_rows,
+)
+from iotjobs_client.cli._options import (
+    client_options,
+    complete_statuses,
+    file_option,
+    job_id_argument,
+    to_seconds,
+    to_statuses,
+    to_time,
+)
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._plot import prepare_plot
-from iotjobs_client.cli._summary import SummaryFormat, to_json, to_table
+from iotjobs_client.cli._rows import FORMATS, RowFormatter, format_time, read_rows
 from iotjobs_client.cli._terminal import (
     StatusLine,
     has_colours,
@@ -24,227 +42,324 @@ from iotjobs_client.cli._terminal import (
     print_result,
     report_errors,
 )
-from iotjobs_client.cli._wait import Waiter
 from iotjobs_client.rollout import summarize
 
 _EXIT_UNSUCCESSFUL, _EXIT_TIMED_OUT = 3, 4
-_PAGE_SIZE = 250
+_MAX_PAGE_SIZE = 250
+_MIN_INTERVAL = 0.1
+_STDIO = Path("-")
 
-app = typer.Typer(
-    help="List, summarize and wait for the executions of AWS IoT jobs.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+
+@click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  iotjobs list firmware-42 --status failed,timed_out -o failed.csv
+  iotjobs summary firmware-42
+  iotjobs wait firmware-42 --timeout 1h && echo done
+
+The documentation is in the folder docs of the source; start with docs/automation.md.
+""",
 )
-
-JobId = Annotated[str, typer.Argument(help="The ID of the job.", show_default=False)]
-Region = Annotated[str | None, typer.Option(help="The AWS region.")]
-Profile = Annotated[str | None, typer.Option(help="The profile in the AWS configuration.")]
-EndpointUrl = Annotated[str | None, typer.Option(help="Send requests to this URL.")]
-Rate = Annotated[float | None, typer.Option(help="Send at most this many requests per second.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Print tracebacks.")]
-
-
-def _print_version(is_requested: bool) -> None:  # noqa: FBT001  (typer defines the signature)
-    if is_requested:
-        typer.echo(f"iotjobs {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def iotjobs(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
+@click.version_option(__version__, "-V", "--version", message="iotjobs %(version)s")
+def iotjobs() -> None:
     """List, summarize and wait for the executions of AWS IoT jobs."""
 
 
-@app.command("list")
+@iotjobs.command("list")
+@job_id_argument
+@click.option(
+    "-s",
+    "--status",
+    multiple=True,
+    callback=to_statuses,
+    shell_complete=complete_statuses,
+    metavar="STATUS",
+    help=f"One or more of {', '.join(JobExecutionStatus)}, in any case, separated by commas; may "
+    "be repeated.",
+)
+@click.option(
+    "--latest", is_flag=True, help="Only the last execution of each thing; --status selects these."
+)
+@click.option(
+    "--since",
+    callback=to_time,
+    metavar="TIME",
+    help="Only executions updated at this time or later: ISO 8601, or 2h or 1d ago.",
+)
+@click.option("--until", callback=to_time, metavar="TIME", help="Only executions updated before.")
+@click.option(
+    "-f",
+    "--format",
+    "output_format",
+    type=click.Choice(FORMATS, case_sensitive=False),
+    help="Default: table on a terminal, csv for a FILE that ends in .csv, else ndjson.",
+)
+@click.option(
+    "-q",
+    "--names",
+    "output_format",
+    flag_value="names",
+    type=click.Choice(FORMATS, case_sensitive=False),  # It converts the value of --format too.
+    help="Only the names of the things, one a line; short for --format names.",
+)
+@file_option("-o", "--output", text="Write to FILE atomically; - is standard output.")
+@click.option(
+    "--max-items",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop after N executions, counted before --since and --until.",
+)
+@click.option(
+    "--page-size",
+    type=click.IntRange(1, _MAX_PAGE_SIZE),
+    default=_MAX_PAGE_SIZE,
+    show_default=True,
+    metavar="N",
+    help="Executions per request.",
+)
+@click.option("--resume-token", metavar="TOKEN", help="Resume a run; with --output, append.")
+@click.option("--prefetch", is_flag=True, help="Request the next page in the background.")
+@client_options
+@click.pass_context
 def list_executions(
-    ctx: typer.Context,
-    job_id: JobId,
+    ctx: click.Context,
+    /,
     *,
-    status: Annotated[
-        list[JobExecutionStatus] | None,
-        typer.Option(
-            case_sensitive=False,
-            metavar="STATUS",
-            help=f"One of {', '.join(JobExecutionStatus)}, in any case; may be repeated.",
-        ),
-    ] = None,
-    output_format: Annotated[
-        Format | None,
-        typer.Option(
-            "--format", case_sensitive=False, help="Default: table on a terminal, else ndjson."
-        ),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write to this file atomically.")] = None,
-    max_items: Annotated[int | None, typer.Option(help="Stop after this many executions.")] = None,
-    page_size: Annotated[int, typer.Option(help="Executions per request.")] = _PAGE_SIZE,
-    resume_token: Annotated[
-        str | None, typer.Option(help="Resume an earlier run; with --output, append.")
-    ] = None,
-    prefetch: Annotated[
-        bool, typer.Option("--prefetch", help="Request the next page in the background.")
-    ] = False,
-    region: Region = None,
-    profile: Profile = None,
-    endpoint_url: EndpointUrl = None,
-    requests_per_second: Rate = None,
-    debug: Debug = False,
+    job_id: str,
+    status: tuple[JobExecutionStatus, ...],
+    latest: bool,
+    since: datetime | None,
+    until: datetime | None,
+    output_format: str | None,
+    output: Path | None,
+    max_items: int | None,
+    page_size: int,
+    resume_token: str | None,
+    prefetch: bool,
+    debug: bool,
+    **options: Any,
 ) -> None:
-    """List the executions of a job, one row each."""
-    if output_format is None:
-        is_interactive = output is None and sys.stdout.isatty()
-        output_format = Format.table if is_interactive else Format.ndjson
-    writer: RowWriter | None = None
+    """List the executions of a job, one row each.
 
-    def resume_command() -> str | None:
-        if writer is None or (writer.is_complete and writer.resume_token is None):
-            return None
-        # If max_items were written, the next command lists as many again.
-        left = None if max_items is None else max_items - writer.count or max_items
-        options = [
-            *(("status", each) for each in dict.fromkeys(status or ())),
-            ("format", output_format),
-            ("output", output and Path.cwd() / output),
-            ("max-items", left),
-            ("page-size", None if page_size == _PAGE_SIZE else page_size),
-            ("resume-token", writer.resume_token),
-            ("prefetch", prefetch),
-            ("region", region),
-            ("profile", profile),
-            ("endpoint-url", endpoint_url),
-            ("requests-per-second", requests_per_second),
-            ("debug", debug),
-        ]
-        return _command(ctx.command_path, options, job_id)
+    Example: iotjobs list firmware-42 --status failed --names | xargs -n 1 echo
+    """
+    if latest and (resume_token is not None or max_items is not None):
+        raise click.UsageError("--latest cannot be used with --resume-token or --max-items")
+    file = None if output in (None, _STDIO) else Path.cwd() / output
+    output_format = output_format or _default_format(file)
+    destination: StandardOutput | OutputFile | None = None
+
+    def resume_command() -> str:
+        count = 0 if destination is None else destination.count
+        return _to_command(
+            ctx,
+            output_format=output_format,
+            output=file,
+            # If max_items were written, the next command lists as many again.
+            max_items=max_items and (max_items - count or max_items),
+            resume_token=destination and destination.resume_token,
+        )
+
+    def hints(error: BaseException) -> Iterable[str]:
+        if destination is None or latest:
+            return ()
+        return resume_hints(error, destination, resume_command())
 
     with (
-        report_errors(debug=debug, resume_command=resume_command) as signals,
-        _client(region, profile, endpoint_url, requests_per_second) as client,
+        report_errors(debug=debug, hints=hints) as signals,
+        _client(options) as client,
+        StatusLine(job_id) as status_line,
     ):
         listing = client.list_job_executions_for_job(
             job_id,
-            status=status or None,
+            status=None if latest else status or None,
             page_size=page_size,
             max_items=max_items,
             resume_token=resume_token,
-            prefetch=prefetch,
+            prefetch=prefetch or latest,
         )
-        destination = (
-            StandardOutput(resume_token) if output is None else OutputFile(output, resume_token)
+        if file is None:
+            destination = StandardOutput(resume_token)
+        else:
+            destination = OutputFile(file, resume_token)
+        to_rows = RowFormatter(
+            output_format,
+            with_headings=destination.is_empty,
+            in_colour=destination.is_terminal and has_colours(),
+            width=shutil.get_terminal_size().columns if destination.is_terminal else None,
         )
-        in_colour = output is None and has_colours()
-        header, format_rows = to_formatter(
-            output_format, in_colour=in_colour, with_headings=destination.is_empty
-        )
-        writer = RowWriter(listing, destination, header, format_rows, signals)
-        writer.write()
-        if writer.resume_token is not None:
-            print_error(f"There may be more: {resume_command()}")
+        if latest:
+            batches = latest_batch(listing, status_line, status, since, until)
+        else:
+            batches = page_batches(listing, status_line, since, until)
+        row_count = write_rows(batches, destination, to_rows, signals, status_line)
+    if destination.resume_token is not None:
+        print_error(f"There may be more: {resume_command()}")
+    elif row_count == 0 and destination.is_empty:
+        such = "such " if status or since or until else ""
+        print_error(f"iotjobs: job {job_id!r} has no {such}executions")
 
 
-@app.command()
+@iotjobs.command()
+@click.argument("job_id", metavar="[JOB_ID]", required=False)
+@click.option(
+    "-f",
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json"], case_sensitive=False),
+    default="table",
+    show_default=True,
+)
+@click.option(
+    "--failures",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Show the N things that failed last.",
+)
+@click.option(
+    "--input",
+    "rows",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="Read rows that 'iotjobs list' wrote; - is standard input.",
+)
+@file_option("--plot", text="Also plot the rollout to FILE, which ends in .svg or .png.")
+@client_options
 def summary(
-    job_id: JobId,
     *,
-    output_format: Annotated[
-        SummaryFormat, typer.Option("--format", case_sensitive=False, help="The output format.")
-    ] = SummaryFormat.table,
-    plot: Annotated[
-        Path | None, typer.Option(help="Also plot the rollout to this .svg or .png file.")
-    ] = None,
-    region: Region = None,
-    profile: Profile = None,
-    endpoint_url: EndpointUrl = None,
-    requests_per_second: Rate = None,
-    debug: Debug = False,
+    job_id: str | None,
+    output_format: str,
+    failures: int,
+    rows: TextIO | None,
+    plot: Path | None,
+    debug: bool,
+    **options: Any,
 ) -> None:
-    """Summarize a job: counts, durations, and the latest failures."""
-    with (
-        report_errors(debug=debug),
-        _client(region, profile, endpoint_url, requests_per_second) as client,
-    ):
+    """Summarize a job, or rows from a file: counts, durations, and the latest failures.
+
+    Example: iotjobs list firmware-42 -o rows.ndjson && iotjobs summary --input rows.ndjson
+    """
+    from iotjobs_client.cli._plot import prepare_plot
+    from iotjobs_client.cli._summary import to_json, to_table
+
+    if job_id is None and rows is None:
+        raise click.UsageError("Missing argument 'JOB_ID', or the option '--input'.")
+    title = job_id or (rows.name if rows else "")
+    with report_errors(debug=debug):
         draw = None if plot is None else prepare_plot(plot)
-        listing = client.list_job_executions_for_job(job_id, prefetch=True)
-        result = summarize(with_progress(listing, StatusLine()))
+        if rows is not None:
+            result = summarize(read_rows(rows), failures=failures)
+        else:
+            with _client(options) as client, StatusLine(title) as status_line:
+                listing = client.list_job_executions_for_job(title, prefetch=True)
+                result = summarize(all_executions(listing, status_line), failures=failures)
         if draw is not None:
-            draw(job_id, result)
-        to_text = to_json if output_format is SummaryFormat.json else to_table
-        StandardOutput(None).write(to_text(job_id, result))
+            draw(title, result)
+            print_error(f"wrote {plot}")
+        is_json = output_format == "json"
+        StandardOutput().write(to_json(job_id, result) if is_json else to_table(title, result))
+        if not result.execution_count:
+            print_error(f"iotjobs: {title!r} has no executions")
 
 
-@app.command()
+@iotjobs.command()
+@job_id_argument
+@click.option(
+    "--interval",
+    callback=to_seconds,
+    default="10",
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds between checks, or a duration such as 30s or 5m.",
+)
+@click.option(
+    "--timeout",
+    callback=to_seconds,
+    metavar="SECONDS",
+    help="Stop waiting after this many seconds, or a duration such as 90s, 30m, 2h or 1d.",
+)
+@client_options
+@click.pass_context
 def wait(
-    job_id: JobId,
+    ctx: click.Context,
+    /,
     *,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between checks.")] = 10.0,
-    timeout: Annotated[
-        float | None, typer.Option(min=0, help="Stop waiting after this many seconds.")
-    ] = None,
-    region: Region = None,
-    profile: Profile = None,
-    endpoint_url: EndpointUrl = None,
-    requests_per_second: Rate = None,
-    debug: Debug = False,
+    job_id: str,
+    interval: float,
+    timeout: float | None,
+    debug: bool,
+    **options: Any,
 ) -> None:
     """Wait until no execution of a job is queued or in progress.
 
-    Exits with 0 if all things succeeded, 3 if some did not, and 4 after a timeout.
+    Exits with 0 if all things succeeded, 3 if some did not, and 4 after the timeout.
+
+    Example: iotjobs wait firmware-42 --timeout 1h
     """
-    with (
-        report_errors(debug=debug),
-        _client(region, profile, endpoint_url, requests_per_second) as client,
-    ):
-        outcome = Waiter(client, job_id, interval=interval, timeout=timeout).wait()
-        if outcome is None:
-            print_error(f"iotjobs: job {job_id!r} is not done after {timeout:g} s")
-            raise typer.Exit(_EXIT_TIMED_OUT)
-        if not outcome:
-            print_result(f"{job_id} is done: all things succeeded")
-            return
-        counts = ", ".join(f"{count:,} {status}" for status, count in outcome.most_common())
-        print_result(f"{job_id} is done: not all things succeeded ({counts})")
-        raise typer.Exit(_EXIT_UNSUCCESSFUL)
+    from iotjobs_client.cli._wait import wait_until_done
+
+    if interval < _MIN_INTERVAL:
+        raise click.UsageError(f"--interval must be at least {_MIN_INTERVAL} s, not {interval} s")
+    with report_errors(debug=debug), _client(options) as client, StatusLine(job_id) as status_line:
+        patience = Patience(status_line, interval=interval, timeout=timeout)
+        try:
+            outcome = wait_until_done(client, job_id, patience, status_line)
+        except TimedOut:
+            status_line.print_error(f"iotjobs: job {job_id!r} is not done after {timeout:g} s")
+            ctx.exit(_EXIT_TIMED_OUT)
+    if not outcome:
+        print_result(f"{job_id} is done: all things succeeded")
+        return
+    counts = ", ".join(f"{count:,} {status}" for status, count in outcome.most_common())
+    print_result(f"{job_id} is done: not all things succeeded ({counts})")
+    ctx.exit(_EXIT_UNSUCCESSFUL)
 
 
-def _client(
-    region: str | None, profile: str | None, endpoint_url: str | None, rate: float | None
-) -> IoTJobsClient:
-    return IoTJobsClient(
-        region_name=region,
-        profile_name=profile,
-        endpoint_url=endpoint_url,
-        requests_per_second=rate,
-    )
+@contextmanager
+def _client(options: Mapping[str, Any]) -> Generator[IoTJobsClient]:
+    with IoTJobsClient(**options) as client:
+        try:
+            yield client
+        except ResourceNotFoundError as error:
+            region = client.boto3_client.meta.region_name
+            text = f"no job {error.job_id!r} in {region}; is it in another region?"
+            raise JobNotFound(text) from error
 
 
-def _command(path: str, options: Iterable[tuple[str, object]], job_id: str) -> str:
-    """Return the command for a shell.
+def _default_format(file: Path | None) -> str:
+    if file is None:
+        return "table" if sys.stdout.isatty() else "ndjson"
+    return "csv" if file.suffix.lower() == ".csv" else "ndjson"
+
+
+def _to_command(ctx: click.Context, **changes: object) -> str:
+    """Return the command of ``ctx`` for a shell, with ``changes`` to the values of its options.
 
     Options are written as ``--name=value``, and ``--`` precedes the job ID if needed, because a
     value may begin with a dash.
     """
-    words = path.split()
-    for name, value in options:
+    values = {**ctx.params, **changes}
+    words = ctx.command_path.split()
+    for option in ctx.command.params:
+        # Two options may set the same value. The first one is written.
+        value = values.pop(option.name, None)
+        if not isinstance(option, click.Option) or value in (None, False, ()):
+            continue
+        name = max(option.opts, key=len)
         if value is True:
-            words.append(f"--{name}")
-        elif value not in (None, False):
-            words.append(f"--{name}={getattr(value, 'value', value)}")
-    words += ["--", job_id] if job_id.startswith("-") else [job_id]
-    return " ".join(map(_shell_quote, words))
+            words.append(name)
+        elif value != option.get_default(ctx):
+            words.append(f"{name}={_to_word(value)}")
+    job_id: str = ctx.params["job_id"]
+    return shlex.join([*words, *(["--"] if job_id.startswith("-") else []), job_id])
 
 
-def _shell_quote(word: str) -> str:
-    encoding = sys.stderr.encoding or "utf-8"
-    if word.isprintable() and word.encode(encoding, "replace").decode(encoding) == word:
-        return shlex.quote(word)
-    # bash, zsh, ksh and, since 2024, POSIX support $'...' with one escape for each byte.
-    return "$'" + "".join(f"\\x{byte:02x}" for byte in os.fsencode(word)) + "'"
+def _to_word(value: object) -> str:
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value)

@@ -1,117 +1,226 @@
-"""``iotjobs list``: write the rows page by page, and know where to resume after an error."""
+"""The pages of a listing: requested with patience, and written as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from time import monotonic, sleep
 
-from iotjobs_client import JobExecutionPage, JobExecutionPaginator, JobExecutionSummary
-from iotjobs_client.cli._formats import RowFormatter, format_count
+from iotjobs_client import (
+    ConfigurationError,
+    InvalidRequestError,
+    IoTJobsError,
+    JobExecutionPage,
+    JobExecutionPaginator,
+    JobExecutionStatus,
+    JobExecutionSummary,
+)
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._terminal import SignalReceived, Signals, StatusLine
+from iotjobs_client.cli._rows import RowFormatter, format_count
+from iotjobs_client.cli._terminal import Signals, StatusLine
+from iotjobs_client.rollout import latest_per_thing
+
+_MAX_CONSECUTIVE_ERRORS = 10
+_RETRY_SECONDS = 5.0
 
 
-def with_progress(
-    listing: JobExecutionPaginator, line: StatusLine
-) -> Iterator[JobExecutionSummary]:
-    """Yield the executions of ``listing``, and show their number on ``line``."""
-    count = 0
-    try:
-        for page in listing.pages():
-            yield from page.executions
-            count += len(page.executions)
-            line.draw(format_progress(count, line.seconds))
-    finally:
-        line.clear()
+Batch = tuple[Sequence[JobExecutionSummary], int, str | None]
+"""Executions to write, the number of executions listed, and the token that resumes after them."""
 
 
-def format_progress(count: int, seconds: float) -> str:
-    """Return a text such as ``12,500 executions in 5 s, 2,500 a second``."""
-    rate = f", {count / seconds:,.0f} a second" if seconds else ""
-    return f"{format_count(count, 'execution')} in {seconds:,.0f} s{rate}"
+class JobNotFound(IoTJobsError):  # noqa: N818  (the name of the condition)
+    """There is no such job in the region."""
 
 
-class RowWriter:
-    """Writes the rows of a listing, and tracks which of them are written.
+class TimedOut(Exception):  # noqa: N818  (it is an outcome, not a fault)
+    """The time for the command is over."""
+
+
+class Patience:
+    """Repeats requests that failed with a retryable error; ten such errors in a row are raised.
 
     Args:
-        listing: The listing.
-        output: The destination of the rows.
-        header: The text before the first row of an empty output.
-        format_rows: The function that formats the rows.
-        signals: The signals to defer while a page is written.
-
-    Attributes:
-        count: The number of rows that were written, or kept for the run that resumes.
-        resume_token: The token that resumes the listing after these rows; ``None`` at its end.
-        is_complete: Whether all rows were written, or ``max_items`` of them.
+        status_line: The line that is hidden while an error is reported.
+        interval: The seconds between an error and the next request.
+        timeout: The seconds after which :meth:`pause` raises; ``None`` for no limit.
     """
 
     def __init__(
         self,
-        listing: JobExecutionPaginator,
-        output: StandardOutput | OutputFile,
-        header: str,
-        format_rows: RowFormatter,
-        signals: Signals,
+        status_line: StatusLine,
+        *,
+        interval: float = _RETRY_SECONDS,
+        timeout: float | None = None,
     ) -> None:
-        self._line = StatusLine()
-        self._listing = listing
-        self._output = output
-        self._header = header
-        self._format_rows = format_rows
-        self._signals = signals
-        self._written: tuple[int, str | None] = 0, listing.resume_token
-        self.count, self.resume_token = self._written
-        self.is_complete = False
+        self._status_line = status_line
+        self._interval = interval
+        self._deadline = None if timeout is None else monotonic() + timeout
 
-    def write(self) -> None:
-        """Write all rows.
+    def pages(self, listing: JobExecutionPaginator) -> Iterator[JobExecutionPage]:
+        """Yield the pages of ``listing``.
 
         Raises:
-            IoTJobsError: A request failed.
-            OSError: A write failed.
+            IoTJobsError: A request failed with an error that is not retryable, or ten times.
+            TimedOut: The timeout passed before a request was repeated.
         """
-        line = self._line
-        pages = self._listing.pages()
-        try:
-            while not self.is_complete:
+        pages = listing.pages()
+        errors = 0
+        while True:
+            try:
                 page = next(pages, None)
-                line.clear()
-                with self._signals.deferred(can_be_forced=self._output.may_block):
-                    self._write_page(page)
-                line.draw(format_progress(self._written[0], line.seconds), now=self.is_complete)
-        except BaseException as error:
-            if self.is_complete and isinstance(error, SignalReceived):
-                return  # All rows were written before the signal.
-            with self._signals.deferred():
-                line.clear()
-                if self.is_complete:
-                    # Finishing the output failed. A later run could not find the rows to
-                    # append to, so no token is offered.
-                    self.resume_token = None
-                else:
-                    self._stop()
-            raise
-        line.end()
+            except IoTJobsError as error:
+                errors += 1
+                if not error.is_retryable or errors == _MAX_CONSECUTIVE_ERRORS:
+                    raise
+                self._status_line.print_error(f"iotjobs: {error}; will retry")
+                self.pause()
+                continue
+            if page is None:
+                return
+            errors = 0
+            yield page
 
-    def _write_page(self, page: JobExecutionPage | None) -> None:
-        if page is None:  # The rest of a resumed listing no longer exists.
-            self._written = self._written[0], None
-        else:
-            text = self._format_rows(page.executions)
-            if self._output.is_empty:
-                text = self._header + text
-            self._output.write(text)
-            self._output.is_empty = False
-            self._written = self._written[0] + len(page.executions), page.resume_token
-        count, resume_token = self._written
-        if resume_token is None or count == self._listing.max_items:
-            self.is_complete = True
-            self._output.finish(resume_token)
-        if self.is_complete or self._output.is_streamed:
-            self.count, self.resume_token = self._written
+    def pause(self) -> None:
+        """Wait for the interval, at most until the timeout.
 
-    def _stop(self) -> None:
-        has_progress = self._written != (0, self._listing.resume_token)
-        self._output.stop(self._written[1] if has_progress else None)
-        self.count, self.resume_token = self._written
+        Raises:
+            TimedOut: The timeout has passed already.
+        """
+        seconds = self._interval
+        if self._deadline is not None:
+            seconds = min(seconds, self._deadline - monotonic())
+        if seconds <= 0:
+            raise TimedOut
+        sleep(seconds)
+
+
+def with_progress(
+    pages: Iterable[JobExecutionPage], status_line: StatusLine
+) -> Iterator[JobExecutionPage]:
+    """Yield the pages, and show the number of executions and their rate on ``status_line``."""
+    started = monotonic()
+    count = 0
+    for page in pages:
+        yield page
+        count += len(page.executions)
+        seconds = monotonic() - started
+        rate = f", {count / seconds:,.0f} a second" if seconds > 0 else ""
+        status_line.show(f"{format_count(count, 'execution')}{rate}")
+
+
+def all_executions(
+    listing: JobExecutionPaginator, status_line: StatusLine
+) -> Iterator[JobExecutionSummary]:
+    """Yield the executions of ``listing``, with patience and progress."""
+    for page in with_progress(Patience(status_line).pages(listing), status_line):
+        yield from page.executions
+
+
+def page_batches(
+    listing: JobExecutionPaginator,
+    status_line: StatusLine,
+    since: datetime | None,
+    until: datetime | None,
+) -> Iterator[Batch]:
+    """Yield a batch for each page, with the executions updated in the period, and an empty one."""
+    pages = listing.pages()
+    for page in with_progress(pages, status_line):
+        yield _select(page.executions, since, until), len(page.executions), page.resume_token
+    # A resumed listing has no page if the executions after its token do not exist any more.
+    yield (), 0, pages.resume_token
+
+
+def latest_batch(
+    listing: JobExecutionPaginator,
+    status_line: StatusLine,
+    statuses: Collection[JobExecutionStatus],
+    since: datetime | None,
+    until: datetime | None,
+) -> Iterator[Batch]:
+    """Yield one batch: the last executions of things, if they have the status and the period.
+
+    An execution is the last one of its thing among those of all statuses, so ``listing`` must
+    have all of them.
+    """
+    last = latest_per_thing(all_executions(listing, status_line)).values()
+    selected = [e for e in last if not statuses or e.status in statuses]
+    yield _select(selected, since, until), len(last), None
+
+
+def _select(
+    executions: Sequence[JobExecutionSummary], since: datetime | None, until: datetime | None
+) -> Sequence[JobExecutionSummary]:
+    """Return the executions whose last update is not before ``since``, and before ``until``."""
+    if since is None and until is None:
+        return executions
+    return [
+        execution
+        for execution in executions
+        if (at := execution.last_updated_at) is not None
+        and (since is None or at >= since)
+        and (until is None or at < until)
+    ]
+
+
+def write_rows(
+    batches: Iterable[Batch],
+    output: StandardOutput | OutputFile,
+    to_rows: RowFormatter,
+    signals: Signals,
+    status_line: StatusLine,
+) -> int:
+    """Write rows, and complete the output; after an error, keep what a later run can append to.
+
+    Args:
+        batches: The executions to write, for each page.
+        output: The destination of the rows.
+        to_rows: The function that formats the rows.
+        signals: The signals to defer while a page is written.
+        status_line: The line that is hidden while rows are written to the same terminal.
+
+    Returns:
+        The number of rows written.
+
+    Raises:
+        IoTJobsError: A request failed.
+        OSError: A write failed.
+    """
+    rows = 0
+    try:
+        for executions, count, resume_token in batches:
+            hidden = status_line.hidden() if output.is_terminal else nullcontext()
+            with signals.deferred(may_block=output.may_block), hidden:
+                output.write(to_rows(executions), count, resume_token)
+            rows += len(executions)
+        with signals.deferred():
+            output.finish()
+    except BaseException:
+        with signals.deferred():
+            output.stop()
+        raise
+    return rows
+
+
+def resume_hints(
+    error: BaseException, output: StandardOutput | OutputFile, command: str
+) -> Iterator[str]:
+    """Yield what to print after ``error``: where the rows are, and how to resume.
+
+    Args:
+        error: The error that ended the listing.
+        output: The destination of the rows.
+        command: The command that resumes.
+    """
+    has_progress = output.resume_token is not None
+    if output.is_finished or (output.count and not has_progress):
+        return  # All rows were written.
+    if isinstance(error, (JobNotFound, InvalidRequestError)):
+        if has_progress:
+            yield "The listing must start over: the service does not accept its position any more."
+        if output.kept is not None:
+            yield f"The rows so far are in {output.kept}, which can be deleted."
+    elif has_progress or not isinstance(error, ConfigurationError):
+        if output.kept is not None:
+            yield f"The rows so far are in {output.kept}"
+        yield f"To resume: {command}"

@@ -11,14 +11,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from iotjobs_client import InvalidArgumentError, JobExecutionStatus
-from iotjobs_client.cli._formats import format_count
+import click
+
+from iotjobs_client import JobExecutionStatus
 from iotjobs_client.cli._output import OutputFile
+from iotjobs_client.cli._rows import format_count
 from iotjobs_client.rollout import RolloutSummary
 
 _SUFFIXES = (".svg", ".png")
 _GREY = "#666666"
 _LONG_JOB_ID = 40
+_LABEL_DISTANCE = 0.08  # as a share of a panel's height
 _LineStyle = tuple[str, Any]  # a colour and a matplotlib line style
 _Line = tuple[str, list[int], _LineStyle]  # a name, the counts, and the style
 # The Okabe-Ito palette suits colour-blind readers. Dashes distinguish the lines too.
@@ -39,14 +42,14 @@ def prepare_plot(path: Path) -> Callable[[str, RolloutSummary], None]:
         The function that draws a job's rollout to ``path``.
 
     Raises:
-        InvalidArgumentError: The file's name does not end in ``.svg`` or ``.png``.
+        click.UsageError: The file's name does not end in ``.svg`` or ``.png``.
         OSError: matplotlib is not installed, or the file cannot be written.
     """
     if path.suffix.lower() not in _SUFFIXES:
-        raise InvalidArgumentError(f"plot must end in {' or '.join(_SUFFIXES)}, not {str(path)!r}")
+        raise click.UsageError(f"--plot must end in {' or '.join(_SUFFIXES)}, not {str(path)!r}")
     if find_spec("matplotlib") is None:
         raise OSError("--plot needs the extra 'plot': python -m pip install 'iotjobs-client[plot]'")
-    OutputFile(path, None).stop(None)
+    OutputFile(path).stop()
     return partial(_draw, path)
 
 
@@ -62,13 +65,11 @@ def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
             _figure(job_id, summary).savefig(image, format=kind, dpi=150, metadata=metadata)
         except (OverflowError, ValueError) as error:
             raise OSError(f"cannot draw times near the year 9999: {error}") from error
-    output = OutputFile(path, None)
+    output = OutputFile(path)
     try:
-        output.write_bytes(image.getvalue())
-    except BaseException:
-        output.stop(None)
-        raise
-    output.finish(None)
+        output.write(image.getvalue())
+    finally:
+        output.stop()  # It finishes a file that is complete.
 
 
 def _figure(job_id: str, summary: RolloutSummary) -> Any:
@@ -91,19 +92,20 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
         lines = progress if status == JobExecutionStatus.SUCCEEDED else problems
         counts = [point.ended[status] for point in curve]
         lines.append((status.value, counts, _LINE_STYLES[status]))
-    panels = [progress, problems] if problems else [progress]
+    panels = [("Queued, started and succeeded", progress)]
+    if problems:
+        panels.append(("Ended without success", problems))
     times = [point.at for point in curve]
     marker = "o" if len(times) == 1 else ""  # A line of one point is invisible.
 
     figure: Any = Figure(figsize=(10, 2 + 2.4 * len(panels)), layout="constrained")
-    for axes, lines in zip(
+    for axes, (title, lines) in zip(
         figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True
     ):
-        for name, counts, (colour, dash) in lines:
-            label = f"{name}  {counts[-1] if counts else 0:,}"
+        for _, counts, (colour, dash) in lines:
             style = {"color": colour, "linestyle": dash, "linewidth": 1.8, "marker": marker}
-            axes.plot(times, counts, drawstyle="steps-post", label=label, **style)
-        axes.set_ylabel("executions, cumulative")
+            axes.plot(times, counts, drawstyle="steps-post", **style)
+        axes.set_title(f"{title} (executions, cumulative)", loc="left", fontsize=10)
         axes.margins(x=0.01)
         axes.set_ylim(0, None if times else 1)
         axes.grid(axis="y", color="#dddddd", linewidth=0.8)
@@ -111,17 +113,16 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
         axes.spines[["top", "right"]].set_visible(False)
         axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=3.5)
-    figure.align_ylabels()
+        _label_ends(axes, lines)
     top, bottom = figure.axes[0], figure.axes[-1]
-    size = 13 if len(job_id) <= _LONG_JOB_ID else 8  # The longest job ID fits at 8 points.
-    top.set_title(f"Rollout of {job_id}", loc="left", fontweight="bold", fontsize=size, pad=22)
-    subtitle = (
+    size = 12 if len(job_id) <= _LONG_JOB_ID else 8  # The longest job ID fits at 8 points.
+    counts_by_outcome = (
         f"{format_count(summary.thing_count, 'thing')}: {summary.things_succeeded:,} succeeded, "
         f"{summary.things_failed:,} failed, {summary.things_withdrawn:,} withdrawn, "
-        f"{summary.things_waiting:,} waiting"
+        f"{summary.things_unfinished:,} unfinished"
     )
-    top.text(0, 1.03, subtitle, transform=top.transAxes, va="bottom", color="#444444")
+    heading = f"Rollout of {job_id}\n{counts_by_outcome}"
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=size)
     bottom.set_xlabel("time (UTC)")
     if not times:
         bottom.set_xticks([])
@@ -133,3 +134,19 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
     bottom.xaxis.set_major_locator(locator)
     bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     return figure
+
+
+def _label_ends(axes: Any, lines: list[_Line]) -> None:
+    """Write each line's name and last count at its right end, at a distance from the others."""
+    height = axes.get_ylim()[1]
+    lines = sorted(lines, key=lambda line: line[1][-1:])
+    positions = [counts[-1] / height if counts else 0 for _, counts, _ in lines]
+    for above in range(1, len(lines)):
+        positions[above] = max(positions[above], positions[above - 1] + _LABEL_DISTANCE)
+    highest = 1.0
+    for index in reversed(range(len(lines))):
+        positions[index] = min(positions[index], highest)
+        highest = positions[index] - _LABEL_DISTANCE
+    for position, (name, counts, (colour, _)) in zip(positions, lines, strict=True):
+        text = f"{counts[-1] if counts else 0:,} {name}"
+        axes.text(1.01, position, text, transform=axes.transAxes, va="center", color=colour)

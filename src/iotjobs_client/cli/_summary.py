@@ -5,37 +5,35 @@ from __future__ import annotations
 import json
 import sys
 from datetime import timedelta
-from enum import Enum
 
-from iotjobs_client.cli._formats import COLOURS, escape_del, format_count, to_printable, to_record
+from iotjobs_client.cli._rows import (
+    COLOURS,
+    escape_del,
+    format_count,
+    format_time,
+    to_printable,
+    to_record,
+)
 from iotjobs_client.cli._terminal import has_colours
 from iotjobs_client.rollout import Durations, RolloutSummary
 
 _BAR_WIDTH = 30
-_MIN_WIDTH, _MAX_WIDTH = 60, 10_000
+_WIDTH_BESIDE_BARS = 41
+_WIDTH_WITH_NOTES = 60
+_MAX_WIDTH = 10_000
 
 
-class SummaryFormat(str, Enum):
-    """The output formats of ``iotjobs summary``."""
-
-    table = "table"
-    json = "json"
-
-
-def to_json(job_id: str, summary: RolloutSummary) -> str:
+def to_json(job_id: str | None, summary: RolloutSummary) -> str:
     """Return the summary as a JSON object, with durations in seconds."""
     content = {
         "job_id": job_id,
-        "executions": {
-            "total": summary.execution_count,
-            "by_status": dict(summary.executions),
-        },
+        "executions": {"total": summary.execution_count, "by_status": dict(summary.executions)},
         "things": {
             "total": summary.thing_count,
             "succeeded": summary.things_succeeded,
             "failed": summary.things_failed,
             "withdrawn": summary.things_withdrawn,
-            "waiting": summary.things_waiting,
+            "unfinished": summary.things_unfinished,
             "by_status": dict(summary.things),
         },
         "waiting_seconds": _to_seconds(summary.waiting),
@@ -59,7 +57,7 @@ def _percentiles(durations: Durations) -> dict[str, timedelta | None]:
     return {"median": durations.median, "p90": durations.p90, "max": durations.maximum}
 
 
-def to_table(job_id: str, summary: RolloutSummary) -> str:
+def to_table(title: str, summary: RolloutSummary) -> str:
     """Return the summary as text: counts with bars, durations, and the things that failed last."""
     from rich.console import Console
     from rich.table import Table
@@ -77,52 +75,65 @@ def to_table(job_id: str, summary: RolloutSummary) -> str:
         markup=False,
         emoji=False,
     )
-    # A narrower terminal wraps the lines, which is better than cutting the cells.
-    console.width = max(console.width, _MIN_WIDTH)
-    block = "#" if console.options.ascii_only else "█"
-    console.begin_capture()
-    console.print(
-        f"{job_id}: {format_count(summary.execution_count, 'execution')} "
-        f"on {format_count(summary.thing_count, 'thing')}: "
-        f"{summary.things_succeeded:,} succeeded, {summary.things_failed:,} failed, "
-        f"{summary.things_withdrawn:,} withdrawn, {summary.things_waiting:,} waiting\n",
-        soft_wrap=True,
-    )
-    counts = Table("status", box=None, pad_edge=False)
-    for heading in ("executions", "things"):
-        counts.add_column(heading, justify="right")
+
+    def add_table(*headings: str, header: bool = True) -> Table:
+        """Return a table whose first column is text, and whose others are numbers."""
+        table = Table(box=None, pad_edge=False, show_header=header)
+        for heading in headings:
+            table.add_column(heading, justify="right" if table.columns else "left", no_wrap=True)
+        return table
+
+    outcomes = add_table("outcome", "things", "share", header=False)
+    if console.width >= _WIDTH_WITH_NOTES:
+        outcomes.add_column("statuses")
+    for name, count, statuses in (
+        ("succeeded", summary.things_succeeded, "SUCCEEDED"),
+        ("failed", summary.things_failed, "FAILED, TIMED_OUT or REJECTED"),
+        ("withdrawn", summary.things_withdrawn, "REMOVED or CANCELED"),
+        ("unfinished", summary.things_unfinished, "QUEUED, IN_PROGRESS or unknown"),
+    ):
+        percentage = f"{count / summary.thing_count:.1%}" if summary.thing_count else "-"
+        outcomes.add_row(*[name, f"{count:,}", percentage, statuses][: len(outcomes.columns)])
+
+    counts = add_table("status", "executions", "things")
     counts.add_column("of all things", no_wrap=True)
+    bar_width = max(0, min(_BAR_WIDTH, console.width - _WIDTH_BESIDE_BARS))
+    block = "#" if console.options.ascii_only else "█"
     for status, count in summary.executions.items():
         things = summary.things.get(status, 0)
         share = things / summary.thing_count
-        bar = Text(block * round(_BAR_WIDTH * share), style=COLOURS.get(status, ""))
+        bar = Text(block * round(bar_width * share), style=COLOURS.get(status, ""))
         counts.add_row(
             to_printable(status), f"{count:,}", f"{things:,}", bar.append(f" {share:.1%}", "none")
         )
-    console.print(counts)
-    times = Table("time", box=None, pad_edge=False)
-    for heading in ("executions", *_percentiles(summary.waiting)):
-        times.add_column(heading, justify="right")
+
+    times = add_table("time", "executions", *_percentiles(summary.waiting))
     for name, durations in (("waiting", summary.waiting), ("running", summary.running)):
         shown = ("-" if d is None else _to_text(d) for d in _percentiles(durations).values())
         times.add_row(name, f"{durations.count:,}", *shown)
-    console.print()
-    console.print(times)
-    if summary.failed_last:
-        failures = Table(box=None, pad_edge=False)
-        failures.add_column("failed last", overflow="fold")
-        for heading in ("status", "at"):
-            failures.add_column(heading, no_wrap=True)
-        for execution in summary.failed_last:
-            at = execution.last_updated_at
-            failures.add_row(
-                Text(to_printable(execution.thing_name)),
-                execution.status.value,
-                "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC",
-            )
+
+    failures = Table(box=None, pad_edge=False)
+    failures.add_column("failed last", overflow="fold")
+    failures.add_column("status", no_wrap=True)
+    failures.add_column("at", no_wrap=True)
+    for execution in summary.failed_last:
+        at = execution.last_updated_at
+        failures.add_row(
+            Text(to_printable(execution.thing_name)),
+            execution.status.value,
+            "-" if at is None else format_time(at),
+        )
+
+    executions = format_count(summary.execution_count, "execution")
+    console.begin_capture()
+    console.print(
+        f"{to_printable(title)}: {executions} on {format_count(summary.thing_count, 'thing')}"
+    )
+    for table in (outcomes, counts, times, *([failures] if summary.failed_last else [])):
         console.print()
-        console.print(failures)
-    return console.end_capture()
+        console.print(table)
+    lines = console.end_capture().splitlines()
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def _to_text(duration: timedelta) -> str:

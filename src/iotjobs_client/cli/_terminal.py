@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
-from time import monotonic
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-import typer
+import click
+from typing_extensions import Self
 
-from iotjobs_client import (
-    ConfigurationError,
-    InvalidArgumentError,
-    IoTJobsError,
-    ResourceNotFoundError,
-)
-from iotjobs_client.cli._formats import to_printable
+from iotjobs_client import InvalidArgumentError, IoTJobsError
+from iotjobs_client.cli._rows import to_printable
 
-_EXIT_FAILED, _EXIT_USAGE, _EXIT_SIGNAL = 1, 2, 128  # The number of the signal is added to 128.
+_EXIT_FAILED, _EXIT_SIGNAL = 1, 128  # The number of the signal is added to 128.
 # Windows has no SIGHUP.
 _TERMINATION_SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-_REDRAW_SECONDS = 0.1
-_REPORT_SECONDS = 1.0
+# Most options have the name of the argument. These are the others.
+_OPTIONS = {"job_id": "JOB_ID", "region_name": "--region", "profile_name": "--profile"}
 
 
 class SignalReceived(KeyboardInterrupt):
@@ -46,29 +42,18 @@ class Signals:
     """Handles SIGINT (Ctrl-C), SIGTERM and SIGHUP: the first ends a command, others are ignored.
 
     So a second signal does not interrupt the cleanup, such as keeping the rows for a later run.
-    :meth:`deferred` and :meth:`start_reporting` describe the exceptions, where a command may hang.
     """
 
     def __init__(self) -> None:
         self._received: int | None = None
         self._is_deferred = False
-        self._can_be_forced = False
-        self._reporting_since: float | None = None
+        self._may_block = False
 
     def _handle(self, number: int, _: object) -> None:
         is_first = self._received is None
         self._received = self._received or number
-        if self._reporting_since is not None:
-            if monotonic() - self._reporting_since > _REPORT_SECONDS:
-                os._exit(_EXIT_SIGNAL + self._received)
-            return
-        if self._is_deferred:
-            if is_first or not self._can_be_forced:
-                return
-            self._is_deferred = False
-        elif not is_first:
-            return
-        raise SignalReceived(self._received)
+        if (is_first and not self._is_deferred) or (not is_first and self._may_block):
+            raise SignalReceived(self._received)
 
     @contextmanager
     def handled(self) -> Generator[None]:
@@ -87,41 +72,29 @@ class Signals:
             for number in _TERMINATION_SIGNALS:
                 signal.signal(number, previous[number])
 
-    def start_reporting(self) -> None:
-        """Mark that only the report of an error remains to be written.
-
-        For one second, signals are ignored, so that a burst of them does not cut the report off.
-        A later signal ends the process at once, because the write may block forever.
-        """
-        self._reporting_since = monotonic()
-
     @contextmanager
-    def deferred(self, *, can_be_forced: bool = False) -> Generator[None]:
-        """Defer signals to the end of the block, so that a page is written in full or not at all.
+    def deferred(self, *, may_block: bool = False) -> Generator[None]:
+        """Defer signals to the end of the block, so that it is not interrupted.
 
         Args:
-            can_be_forced: Whether a second signal interrupts the block, because a write blocks
-                forever if the reader of our output has stopped reading.
+            may_block: Whether the block may wait forever, because the reader of a pipe has
+                stopped reading. Then a second signal interrupts the block.
 
         Raises:
             SignalReceived: A signal was received before the end of the block.
         """
-        self._can_be_forced = can_be_forced
-        self._is_deferred = True
+        self._is_deferred, self._may_block = True, may_block
         try:
             yield
         finally:
-            self._is_deferred = False
+            self._is_deferred = self._may_block = False
         if self._received is not None:
             raise SignalReceived(self._received)
 
 
 def print_error(text: str) -> None:
     """Print a line to standard error; do nothing if it is closed."""
-    try:
-        print(to_printable(text), file=sys.stderr, flush=True)  # noqa: T201
-    except OSError:
-        redirect_to_devnull(sys.stderr)
+    _print(text, sys.stderr)
 
 
 def print_result(text: str) -> None:
@@ -129,10 +102,14 @@ def print_result(text: str) -> None:
 
     The exit code says the same as the line.
     """
+    _print(text, sys.stdout)
+
+
+def _print(text: str, stream: TextIO) -> None:
     try:
-        print(to_printable(text), flush=True)  # noqa: T201
+        print(to_printable(text), file=stream, flush=True)
     except OSError:
-        redirect_to_devnull(sys.stdout)
+        redirect_to_devnull(stream)
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
@@ -149,68 +126,97 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # The stream has no file descriptor.
+        return False
+
+
 def has_colours() -> bool:
     """Return whether to write colours to standard output; see https://no-color.org."""
     return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
 
 
 class StatusLine:
-    """One line on standard error that is redrawn in place; without a terminal, it draws nothing."""
+    """A line on standard error that shows the progress and the time; only on a terminal.
 
-    def __init__(self) -> None:
-        self._is_enabled = is_terminal(sys.stderr)
-        self._created = self._drawn = monotonic()
+    If standard output is a pipe, the line is not shown, because the program that reads the pipe
+    may write to the same terminal. Use it as a context manager: it shows the line on entry, and
+    erases it on exit.
 
-    @property
-    def seconds(self) -> float:
-        """The seconds since the line was created."""
-        return monotonic() - self._created
+    Args:
+        text: The text until the first call of :meth:`show`.
+    """
 
-    def draw(self, text: str, *, now: bool = False) -> None:
-        """Draw ``text``; without ``now``, at most ten times a second."""
-        if self._is_enabled and (now or monotonic() - self._drawn >= _REDRAW_SECONDS):
-            self._drawn = monotonic()
-            try:
-                columns = os.get_terminal_size(sys.stderr.fileno()).columns
-            except OSError:  # The terminal was closed.
-                columns = 0
-            # The last column stays empty, because some terminals wrap after it.
-            self._write(f"\r{to_printable(text)[: (columns or 80) - 1]}\x1b[K")
+    def __init__(self, text: str) -> None:
+        self._progress: Any = None
+        if is_terminal(sys.stderr) and not _is_pipe(sys.stdout):
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    def clear(self) -> None:
-        """Erase the line, so that other lines can be written."""
-        if self._is_enabled:
-            self._write("\r\x1b[K")
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._task = self._progress.add_task(to_printable(text), total=None)
 
-    def end(self) -> None:
-        """Keep the line, and start a new one below it."""
-        if self._is_enabled:
-            self._write("\n")
+    def __enter__(self) -> Self:
+        self._start()
+        return self
 
-    def _write(self, text: str) -> None:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except OSError:  # The terminal was closed.
-            self._is_enabled = False
-            redirect_to_devnull(sys.stderr)
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop()
+
+    @contextmanager
+    def hidden(self) -> Generator[None]:
+        """Erase the line during the block, so that other lines can be written."""
+        self._stop()
+        yield
+        self._start()
+
+    def show(self, text: str) -> None:
+        """Show ``text`` from now on."""
+        if self._progress is not None:
+            self._progress.update(self._task, description=to_printable(text))
+
+    def print_error(self, text: str) -> None:
+        """Print a line to standard error above the status line."""
+        with self.hidden():
+            print_error(text)
+
+    def _start(self) -> None:
+        if self._progress is not None:
+            with suppress(OSError):  # The terminal was closed.
+                self._progress.start()
+
+    def _stop(self) -> None:
+        if self._progress is not None:
+            with suppress(OSError):
+                self._progress.stop()
 
 
 @contextmanager
 def report_errors(
-    *, debug: bool, resume_command: Callable[[], str | None] = str
+    *, debug: bool, hints: Callable[[BaseException], Iterable[str]] = lambda _: ()
 ) -> Generator[Signals]:
-    """Report an error of the block in one line and exit; ``docs/automation.md`` lists the codes.
+    """Report an error of the block and exit; ``docs/automation.md`` lists the exit codes.
 
     Args:
         debug: Whether to print the traceback too.
-        resume_command: A function that returns the command that resumes, or ``None``.
+        hints: A function that returns more lines to print, such as the command that resumes.
 
     Yields:
         The signals, which are handled inside the block.
 
     Raises:
-        typer.Exit: The block raised an error.
+        click.UsageError: The block raised an InvalidArgumentError.
+        click.exceptions.Exit: The block raised another error.
     """
     signals = Signals()
     with signals.handled():
@@ -219,34 +225,32 @@ def report_errors(
             sys.stdout.flush()
         except BrokenPipeError:
             redirect_to_devnull(sys.stdout)
-            raise typer.Exit(0) from None
-        except typer.Exit:
+            raise click.exceptions.Exit(0) from None
+        except (click.ClickException, click.exceptions.Exit):
             raise
+        except InvalidArgumentError as error:
+            raise click.UsageError(_with_option_name(str(error))) from error
         except (Exception, SignalReceived) as error:  # noqa: BLE001  (every error is reported)
-            signals.start_reporting()
-            _report(error, resume_command, debug=debug)
+            with signals.deferred():
+                _report(error, hints(error), debug=debug)
 
 
-def _report(
-    error: Exception | SignalReceived, resume_command: Callable[[], str | None], *, debug: bool
-) -> NoReturn:
-    text, code, may_resume = str(error), _EXIT_FAILED, True
+def _with_option_name(text: str) -> str:
+    argument, _, rule = text.partition(" must ")
+    return f"{_OPTIONS.get(argument, '--' + argument.replace('_', '-'))} must {rule}"
+
+
+def _report(error: BaseException, hints: Iterable[str], *, debug: bool) -> NoReturn:
+    text, code = str(error), _EXIT_FAILED
     if isinstance(error, SignalReceived):
         text, code = "interrupted", _EXIT_SIGNAL + error.number
-    elif isinstance(error, InvalidArgumentError):
-        code, may_resume = _EXIT_USAGE, False
-    elif isinstance(error, IoTJobsError):
-        # Running the same command again does not help with these two.
-        may_resume = not isinstance(error, (ResourceNotFoundError, ConfigurationError))
-    elif isinstance(error, OSError):
+    elif isinstance(error, OSError) and not isinstance(error, IoTJobsError):
         redirect_to_devnull(sys.stdout)
-    else:
+    elif not isinstance(error, IoTJobsError):
         text = f"unexpected {type(error).__name__}: {error}; see --debug"
     if debug:
         for line in traceback.format_exc().splitlines():
             print_error(line)
-    print_error(f"iotjobs: {text}")
-    command = resume_command() if may_resume else None
-    if command:
-        print_error(f"To resume: {command}")
-    raise typer.Exit(code)
+    for line in (f"iotjobs: {text}", *hints):
+        print_error(line)
+    raise click.exceptions.Exit(code)

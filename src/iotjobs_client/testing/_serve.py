@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
@@ -16,10 +18,13 @@ from iotjobs_client.testing._faults import ERRORS
 
 _FAULTS = (*get_args(NamedFault), *ERRORS)
 _MOST_DIGITS = 7
+_EXIT_NOT_FOUND, _EXIT_SIGNAL = 127, 128
+# These would take precedence over the credentials of the endpoint.
+_UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 _GREETING = """\
 {jobs} at {url}, until Ctrl-C.
 
-unset AWS_PROFILE AWS_SESSION_TOKEN
+unset {unset}
 {environment}
 
 aws iot list-job-executions-for-job --job-id {job_id} --max-items 3
@@ -56,8 +61,11 @@ def to_parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="python -m iotjobs_client.testing",
         description=(
-            "Serve ListJobExecutionsForJob over HTTP on this machine, following the API reference."
+            "Serve ListJobExecutionsForJob over HTTP on this machine, following the API reference. "
+            "With COMMAND, run it with the environment set for it, and exit with its code; without "
+            "one, serve until Ctrl-C."
         ),
+        usage="%(prog)s [options] [-- COMMAND ...]",
         epilog=f"faults: {', '.join(get_args(NamedFault))}\nerrors: {', '.join(ERRORS)}",
         formatter_class=RawDescriptionHelpFormatter,
     )
@@ -97,17 +105,21 @@ def to_parser() -> ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve until the command ends, or without one, until Ctrl-C or SIGTERM.
 
     Args:
         arguments: The command-line arguments, without the program's name; ``None`` for those of
             the process.
 
     Returns:
-        The exit code: 0, or 1 if it cannot listen on the port. Wrong arguments exit with 2.
+        The exit code: that of the command; 127 if there is no such command; 0 after Ctrl-C; 1 if
+        it cannot listen on the port. Wrong arguments exit with 2.
     """
     parser = to_parser()
-    options = parser.parse_args(arguments)
+    given_arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # argparse could take an option of the command for one of its own.
+    end = (*given_arguments, "--").index("--")
+    options, command = parser.parse_args(given_arguments[:end]), given_arguments[end + 1 :]
     for name, key in (("job", "ID"), ("fault", "NUMBER")):
         given: list[tuple[object, object]] = getattr(options, name)
         if len(dict(given)) < len(given):
@@ -131,15 +143,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"cannot listen on port {options.port}: {error}", file=sys.stderr)
             return 1
         with endpoint:
+            if command:
+                return _run(command, endpoint)
             print(_greeting(endpoint, sizes), flush=True)
             Event().wait()
     return 0
+
+
+def _run(command: Sequence[str], endpoint: LocalEndpoint) -> int:
+    """Run ``command`` with the environment of ``endpoint``, and return its exit code."""
+    environment = {**os.environ, **endpoint.environment}
+    for name in _UNSET:
+        environment.pop(name, None)
+    # A terminal sends Ctrl-C to the command too, which decides what to do.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        process = subprocess.Popen(command, env=environment)  # noqa: S603  (the user's own)
+    except OSError as error:
+        print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)
+        return _EXIT_NOT_FOUND
+    with process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        code = process.wait()
+    return code if code >= 0 else _EXIT_SIGNAL - code
 
 
 def _greeting(endpoint: LocalEndpoint, sizes: Mapping[str, int]) -> str:
     return _GREETING.format(
         jobs=" and ".join(f"{job_id} with {size} things" for job_id, size in sizes.items()),
         url=endpoint.url,
+        unset=" ".join(_UNSET),
         environment="\n".join(
             f"export {key}={value}" for key, value in endpoint.environment.items()
         ),

@@ -1,0 +1,102 @@
+"""The options that several commands share, and the conversion and completion of values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from iotjobs_client import JobExecutionStatus
+from iotjobs_client.cli._rows import parse_time
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_STATUSES = [status.value for status in JobExecutionStatus]
+
+job_id_argument = click.argument("job_id", metavar="JOB_ID")
+
+
+def file_option(*names: str, text: str) -> Callable[[_Command], _Command]:
+    """Return the option for a file, with ``text`` as its help."""
+    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+
+def to_statuses(
+    _ctx: click.Context, _option: click.Parameter, values: Sequence[str]
+) -> tuple[JobExecutionStatus, ...]:
+    """Return the statuses of all values, each of which has one or more, separated by commas."""
+    words = [word.strip().upper() for value in values for word in value.split(",")]
+    for word in words:
+        if word not in _STATUSES:
+            raise click.BadParameter(f"{word!r} is not one of {', '.join(_STATUSES)}.")
+    return tuple(dict.fromkeys(map(JobExecutionStatus, words)))
+
+
+def complete_statuses(_ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    """Return the statuses that the word after the last comma may become."""
+    before, comma, word = incomplete.rpartition(",")
+    return [f"{before}{comma}{s}" for s in _STATUSES if s.startswith(word.upper())]
+
+
+def _complete_profiles(_ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    import botocore.session
+
+    profiles = botocore.session.Session().available_profiles
+    return [name for name in profiles if name.startswith(incomplete)]
+
+
+def to_seconds(_ctx: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """Return the seconds of a duration such as ``30``, ``30s``, ``15m``, ``2h`` or ``1d``."""
+    try:
+        return None if value is None else _to_seconds(value)
+    except ValueError:
+        rule = "must be a number of seconds, or a duration such as 30s, 15m, 2h or 1d"
+        raise click.BadParameter(f"{value!r} {rule}.") from None
+
+
+def _to_seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    if match is None:
+        raise ValueError
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def to_time(_ctx: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    """Return a time in UTC, from ISO 8601 or from the duration since then, such as ``2h``."""
+    if value is None:
+        return None
+    try:
+        if "-" in value:
+            return parse_time(value).astimezone(timezone.utc)
+        return datetime.now(timezone.utc) - timedelta(seconds=_to_seconds(value))
+    except (ValueError, OverflowError):
+        rule = "must be a time such as 2026-01-01T12:00:00Z, or a duration such as 2h or 1d"
+        raise click.BadParameter(f"{value!r} {rule}.") from None
+
+
+def client_options(command: _Command) -> _Command:
+    """Add the options of the client, named like the arguments of ``IoTJobsClient``."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Print tracebacks."),
+        click.option(
+            "--requests-per-second",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="N",
+            help="Send at most N requests per second.",
+        ),
+        click.option("--endpoint-url", metavar="URL", help="Send requests to this URL."),
+        click.option(
+            "--profile",
+            "profile_name",
+            metavar="NAME",
+            shell_complete=_complete_profiles,
+            help="The profile in the AWS configuration.",
+        ),
+        click.option("--region", "region_name", metavar="NAME", help="The AWS region."),
+    ):
+        command = option(command)
+    return command

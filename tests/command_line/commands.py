@@ -1,0 +1,250 @@
+"""Helpers that run ``iotjobs``: in this process, in another one, or on a terminal."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+import attrs
+import boto3
+import pytest
+from support import session
+
+from iotjobs_client import JobExecutionSummary
+from iotjobs_client.cli import main
+from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
+
+FLEET = [*make_fleet(19), make_execution("thing-19", "QUEUED")]
+PAGE = "--page-size=5"
+_ENVIRONMENT = {"AWS_MAX_ATTEMPTS": "1", "TERM": "xterm", "COLUMNS": "200"}
+_WITHOUT = ("NO_COLOR", "FORCE_COLOR")
+
+
+@attrs.frozen
+class Outcome:
+    """The exit code of a command, and the text that it wrote to each output."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of standard output."""
+        return self.out.splitlines()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the things in the ndjson rows of standard output."""
+        return to_names(self.out)
+
+    def printed_arguments(self, label: str = "To resume") -> list[str]:
+        """Return the arguments of the command that is printed after ``label``."""
+        (command,) = re.findall(rf"(?m)^{label}: (.*)$", self.err)
+        program, *arguments = shlex.split(command)
+        assert program == "iotjobs"
+        return arguments
+
+    def resume(self) -> Outcome:
+        """Run the command that is printed after ``To resume``."""
+        return run(*self.printed_arguments())
+
+
+def to_names(rows: str) -> list[str]:
+    """Return the names of the things in ndjson rows."""
+    return [json.loads(row)["thing_name"] for row in rows.splitlines()]
+
+
+def thing_names(executions: Iterable[JobExecutionSummary]) -> list[str]:
+    """Return the names of the things of ``executions``."""
+    return [execution.thing_name for execution in executions]
+
+
+def requested_statuses(endpoint: LocalEndpoint) -> list[str | None]:
+    """Return the status filter of each request that ``endpoint`` received."""
+    return [request.status for request in endpoint.requests]
+
+
+def run(
+    *arguments: str,
+    stdin: str = "",
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+    environment: Mapping[str, str] | None = None,
+    boto3_session: boto3.Session | None = None,
+    in_background: bool = False,
+) -> Outcome:
+    """Run a command in this process, and check that it restores the signal handlers.
+
+    Args:
+        *arguments: The arguments of the command.
+        stdin: The text on standard input.
+        stdout: The standard output, instead of a captured one.
+        stderr: The standard error, instead of a captured one.
+        environment: Environment variables to set.
+        boto3_session: The session; by default a shared one, because a new one would read the
+            service model again.
+        in_background: Whether to ignore Ctrl-C, as a shell does for a command with ``&``.
+
+    Returns:
+        The outcome.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    used_session = boto3_session or session()
+    with pytest.MonkeyPatch.context() as patch, _signal_handlers(in_background=in_background):
+        for name in _WITHOUT:
+            patch.delenv(name, raising=False)
+        for name, value in {**_ENVIRONMENT, **(environment or {})}.items():
+            patch.setenv(name, value)
+        patch.setattr(boto3, "Session", lambda **_: used_session)
+        patch.setattr(sys, "argv", ["iotjobs", *arguments])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(_StandardInput(stdin.encode())))
+        patch.setattr(sys, "stdout", stdout or out)
+        patch.setattr(sys, "stderr", stderr or err)
+        with pytest.raises(SystemExit) as caught:
+            main()
+    code = caught.value.code
+    if isinstance(code, str):  # The interpreter would print it, and exit with 1.
+        err.write(f"{code}\n")
+        code = 1
+    return Outcome(code or 0, _content(out), _content(err))
+
+
+class _StandardInput(io.BytesIO):
+    name = "<stdin>"
+
+
+def _content(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
+
+
+@contextmanager
+def _signal_handlers(*, in_background: bool) -> Iterator[None]:
+    """Install the handlers that a shell would, because nohup, for example, has others."""
+    handlers = {
+        signal.SIGINT: signal.SIG_IGN if in_background else signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+        assert {number: signal.getsignal(number) for number in handlers} == handlers
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start a command in another process; ``options`` are those of ``Popen``."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    environment = {**os.environ, **_ENVIRONMENT, **options.pop("env", {})}
+    command = [sys.executable, "-m", "iotjobs_client", *arguments]
+    return subprocess.Popen(command, text=True, env=environment, **options)
+
+
+def run_on_terminal(
+    *arguments: str,
+    width: int = 200,
+    interrupt_when: Callable[[list[str]], bool] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run a command in this process, with both outputs on one pseudo-terminal.
+
+    Args:
+        *arguments: The arguments of the command.
+        width: The columns of the terminal.
+        interrupt_when: Ctrl-C is sent when this function of the visible lines returns true. It is
+            called after each output.
+        environment: Environment variables to set.
+
+    Returns:
+        The outcome; its ``out`` has everything that was written, with control sequences.
+    """
+    master, slave = os.openpty()
+    text = ""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def read() -> None:
+        nonlocal text, interrupt_when
+        with suppress(OSError):  # The other side of the terminal is closed.
+            while data := os.read(master, 65536):
+                text += decoder.decode(data)
+                if interrupt_when is not None and interrupt_when(to_screen(text)):
+                    interrupt_when = None
+                    interrupt_main_thread()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with os.fdopen(os.dup(slave), "w") as stdout, os.fdopen(slave, "w") as stderr:
+        columns = {"COLUMNS": str(width), **(environment or {})}
+        outcome = run(*arguments, stdout=stdout, stderr=stderr, environment=columns)
+    reader.join()
+    os.close(master)
+    return attrs.evolve(outcome, out=text)
+
+
+def interrupt_main_thread(number: signal.Signals = signal.SIGINT) -> None:
+    """Send a signal to the main thread, so that it interrupts a request."""
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
+def to_screen(text: str) -> list[str]:
+    """Return the lines that a terminal shows after ``text``, without colours and empty lines."""
+    lines, row, column = [""], 0, 0
+    for token in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
+        if token == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif token == "\r":
+            column = 0
+        elif not token.startswith("\x1b"):
+            lines[row] = lines[row].ljust(column)[:column] + token
+            column += len(token)
+        elif token.endswith("A"):  # The cursor moves up.
+            row -= int(token[2:-1])
+        elif token.endswith("K"):  # The line is erased.
+            lines[row] = ""
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+class Clock:
+    """A clock that only sleeping advances, for the commands that wait.
+
+    Args:
+        monkeypatch: The fixture that replaces the clock of the command line.
+        *events: Functions to call, one after each ten seconds.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *events: Callable[[], object]) -> None:
+        self.now = 0.0
+        self._events = list(events)
+        monkeypatch.setattr("iotjobs_client.cli._listing.monotonic", lambda: self.now)
+        monkeypatch.setattr("iotjobs_client.cli._listing.sleep", self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now % 10 == 0 and self._events:
+            self._events.pop(0)()
+
+
+def interrupt() -> None:
+    """Send Ctrl-C to this process."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def fail_full_disk(*_: object, **__: object) -> None:
+    """Fail as a write to a full disk does; it replaces functions of ``os``."""
+    raise OSError(28, "No space left on device")

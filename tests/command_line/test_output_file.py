@@ -1,0 +1,209 @@
+"""``iotjobs list --output``: the file is replaced atomically."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from commands import FLEET, PAGE, fail_full_disk, run, thing_names, to_names
+from support import JOB_ID
+
+from iotjobs_client import ThrottlingError
+from iotjobs_client.cli._output import OutputFile
+from iotjobs_client.testing.fixtures import StartLocalEndpoint
+
+
+@pytest.mark.parametrize("old", [None, "old rows\n"])
+@pytest.mark.parametrize("output_format", ["csv", "ndjson", "names", "table"])
+def test_a_file_is_replaced_when_all_rows_are_there(
+    old: str | None, output_format: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """Until then it does not change, even over two errors; afterwards nothing else is left."""
+    file = tmp_path / "rows of today.txt"
+    if old is not None:
+        file.write_text(old)
+    options = ["list", JOB_ID, f"--format={output_format}", PAGE]
+    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError, 4: "reset"})
+    outcome = run(*options, f"--output={file}")
+    for _ in range(2):
+        assert (outcome.code, outcome.out) == (1, "")
+        assert (file.read_text() if file.exists() else None) == old
+        outcome = outcome.resume()
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    # The columns of a table are as wide as the first rows of each run need.
+    rows = [line.split() for line in file.read_text().splitlines()]
+    assert rows == [line.split() for line in run(*options).lines]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_error_before_the_first_page_leaves_nothing(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """The printed command is the original one."""
+    local_endpoint({JOB_ID: FLEET}, faults={1: ThrottlingError})
+    outcome = run("list", JOB_ID, f"--output={tmp_path / 'rows'}")
+    assert list(tmp_path.iterdir()) == []
+    assert "--resume-token" not in outcome.err
+    outcome.resume()
+    assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
+
+
+def test_an_error_of_a_resumed_run_changes_nothing(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """The rows stay where they are, and the same command resumes."""
+    local_endpoint({JOB_ID: FLEET}, faults=dict.fromkeys((2, 3), ThrottlingError))
+    first = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
+    kept = list(tmp_path.iterdir())
+    second = first.resume()
+    assert second.err.splitlines()[1:] == first.err.splitlines()[1:]
+    assert list(tmp_path.iterdir()) == kept
+    second.resume()
+    assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
+
+
+def test_more_executions_are_appended(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:
+    """After ``--max-items``, the printed command appends to the file, without headings."""
+    file = tmp_path / "rows.csv"
+    local_endpoint({JOB_ID: FLEET})
+    first = run("list", JOB_ID, f"--output={file}", "--max-items=8")
+    assert len(file.read_text().splitlines()) == 9
+    run(*first.printed_arguments("There may be more"))
+    head, *rows = file.read_text().splitlines()
+    assert head.startswith("thing_name,")
+    assert [row.partition(",")[0] for row in rows] == thing_names(FLEET[:16])
+
+
+def test_links_and_permissions_stay(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:
+    """The target of a symbolic link is replaced, not the link; its mode does not change."""
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.touch(mode=0o640)
+    link.symlink_to("file")
+    local_endpoint({JOB_ID: FLEET})
+    run("list", JOB_ID, f"--output={link}")
+    assert link.is_symlink()
+    assert to_names(file.read_text()) == thing_names(FLEET)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_new_file_has_the_usual_permissions(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """Its mode follows the umask, as if a shell had redirected the output to it."""
+    local_endpoint({JOB_ID: FLEET})
+    run("list", JOB_ID, f"--output={tmp_path / 'rows'}")
+    usual = tmp_path / "usual"
+    usual.touch()
+    assert (tmp_path / "rows").stat().st_mode == usual.stat().st_mode
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("no-such-folder/rows", "cannot write {file}: No such file or directory"),
+        (os.devnull, "{file} is not a file"),
+        (".", "{file} is not a file"),
+    ],
+)
+def test_an_unusable_file_is_reported_before_any_request(
+    file: str, text: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """One line says what is wrong with it."""
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    path = tmp_path / file
+    outcome = run("list", JOB_ID, f"--output={path}")
+    assert (outcome.code, outcome.err) == (1, f"iotjobs: {text.format(file=path)}\n")
+    assert endpoint.requests == []
+
+
+def test_a_token_without_its_rows_is_refused(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """A file of only the later rows would look complete."""
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    outcome = run("list", JOB_ID, "--max-items=8")
+    (token,) = re.findall(r"--resume-token=(\S+)", outcome.err)
+    outcome = run("list", JOB_ID, f"--output={tmp_path / 'rows'}", f"--resume-token={token}")
+    assert (outcome.code, len(endpoint.requests)) == (2, 1)
+    assert "--resume-token must follow rows, but neither" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_earlier_rows_that_cannot_be_copied_stay(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the disk is full, the resumed run ends before any request, and the command still works."""
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    first = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
+    kept = list(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfileobj", fail_full_disk)
+        second = first.resume()
+    assert (second.code, len(endpoint.requests)) == (1, 2)
+    assert second.err.startswith("iotjobs: [Errno 28] No space left on device\n")
+    assert list(tmp_path.iterdir()) == kept
+    assert first.resume().code == 0
+    assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
+
+
+def test_rows_that_a_full_disk_loses_are_listed_again(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the rows cannot be kept, the printed command starts over."""
+    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "truncate", fail_full_disk)
+        outcome = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
+    assert outcome.code == 1
+    assert "--resume-token" not in outcome.err
+    outcome.resume()
+    assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
+
+
+@pytest.mark.parametrize("function", ["os.fsync", "pathlib.Path.replace"])
+def test_rows_in_a_file_that_cannot_be_renamed_are_found(
+    function: str,
+    local_endpoint: StartLocalEndpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If only the last step fails, the message says which file has all rows."""
+    local_endpoint({JOB_ID: FLEET})
+    with monkeypatch.context() as patch:
+        patch.setattr(function, fail_full_disk)
+        outcome = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
+    assert outcome.code == 1
+    assert "To resume" not in outcome.err
+    (path,) = re.findall(r"No space left on device: all rows are in (\S+)\n$", outcome.err)
+    assert to_names(Path(path).read_text()) == thing_names(FLEET)
+
+
+def test_a_page_that_was_written_in_part_is_not_kept(tmp_path: Path) -> None:
+    """The kept rows end at the page before it, where the token resumes."""
+    output = OutputFile(tmp_path / "rows")
+    output.write("first\n", 1, "token")
+    output._file.write(b"sec")  # A full disk accepts only a part of the page.
+    output.stop()
+    (kept,) = tmp_path.iterdir()
+    assert kept.read_text() == "first\n"
+    output = OutputFile(tmp_path / "rows", "token")
+    output.write("second\n", 1, "token")  # A service may send the same token again.
+    output.stop()
+    assert kept.read_text() == "first\nsecond\n"
+
+
+def test_two_runs_at_once_do_not_mix_their_rows(tmp_path: Path) -> None:
+    """Each run writes to a file of its own; the last one to end replaces the file."""
+    file = tmp_path / "rows"
+    first, second = OutputFile(file), OutputFile(file)
+    for number in range(2):
+        first.write(f"first {number}\n", 1, "token")
+        second.write(f"second {number}\n", 1, "token")
+    second.finish()
+    assert file.read_text() == "second 0\nsecond 1\n"
+    first.finish()
+    assert file.read_text() == "first 0\nfirst 1\n"
+    assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,238 @@
+"""``iotjobs list`` after an error: the rows that are kept, and the command that resumes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import boto3
+import pytest
+from commands import FLEET, PAGE, run, thing_names, to_names
+from support import JOB_ID
+
+from iotjobs_client import (
+    InvalidRequestError,
+    ResourceNotFoundError,
+    ServiceUnavailableError,
+    ThrottlingError,
+)
+from iotjobs_client.testing import Fault, make_execution
+from iotjobs_client.testing.fixtures import StartLocalEndpoint
+
+
+@pytest.mark.parametrize("output_format", ["csv", "ndjson", "names"])
+def test_the_printed_command_resumes_exactly(
+    output_format: str, local_endpoint: StartLocalEndpoint
+) -> None:
+    """The rows of all runs together are those of an undisturbed run, whatever the options."""
+    options = ["--status=FAILED,SUCCEEDED", "--since=2026-01-01T00:00:00.000Z"]
+    options += ["--until=2026-01-01T00:18:00.000Z", f"--format={output_format}", "--max-items=9"]
+    options += ["--page-size=2", "--prefetch", "--region=eu-west-1", "--profile=it's", "--debug"]
+    local_endpoint({JOB_ID: FLEET})
+    undisturbed = run("list", JOB_ID, *options)
+    faults: Mapping[int, Fault] = {2: ThrottlingError, 4: "disconnect"}
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults=faults)
+    more = ["--requests-per-second=1000.0", f"--endpoint-url={endpoint.url}"]
+    first = run("list", JOB_ID, *options, *more)
+    second = first.resume()
+    third = second.resume()
+    assert (first.code, second.code, third.code) == (1, 1, 0)
+    assert all([first.out, second.out, third.out])
+    assert first.out + second.out + third.out == undisturbed.out
+    options[options.index("--max-items=9")] = "--max-items=7"
+    assert set(options + more) < set(first.printed_arguments())
+
+
+def test_an_error_is_one_line_and_a_command(local_endpoint: StartLocalEndpoint) -> None:
+    """Before the first page, the command is the original one."""
+    local_endpoint({JOB_ID: FLEET}, faults={1: ServiceUnavailableError})
+    outcome = run("list", JOB_ID)
+    assert (outcome.code, outcome.out) == (1, "")
+    error, command = outcome.err.splitlines()
+    prefix = f"iotjobs: job '{JOB_ID}': ListJobExecutionsForJob failed with ServiceUnavailable"
+    assert error.startswith(prefix)
+    assert command == f"To resume: iotjobs list --format=ndjson {JOB_ID}"
+    assert outcome.resume().names == thing_names(FLEET)
+
+
+def test_an_error_says_where_the_rows_are(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The printed command has the whole path of the file, so it works in another folder."""
+    monkeypatch.chdir(tmp_path)
+    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    outcome = run("list", JOB_ID, PAGE, "--output=rows")
+    (kept,) = tmp_path.iterdir()
+    _, where, command = outcome.err.splitlines()
+    assert where == f"The rows so far are in {kept}"
+    assert re.fullmatch(r"rows\.[0-9a-f]{12}\.part", kept.name)
+    assert to_names(kept.read_text()) == thing_names(FLEET[:5])
+    assert command.startswith("To resume: iotjobs list --format=ndjson --output=/")
+    monkeypatch.chdir("/")
+    assert outcome.resume().code == 0
+    assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
+
+
+def test_a_job_like_an_option_is_resumed(local_endpoint: StartLocalEndpoint) -> None:
+    """Two dashes precede a job ID that begins with a dash."""
+    local_endpoint({"-x": FLEET}, faults={2: ThrottlingError})
+    first = run("list", PAGE, "--", "-x")
+    assert first.names + first.resume().names == thing_names(FLEET)
+
+
+@pytest.mark.parametrize("name", ["it's $HOME", "a\tb\nc", "é漢 '\"\\"])
+def test_a_shell_reads_the_name_of_the_file(
+    name: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """The printed command is quoted for a shell, on one printable line."""
+    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    outcome = run("list", JOB_ID, PAGE, f"--output={tmp_path / name}")
+    assert all(line.isprintable() for line in outcome.err.split("\n"))
+    if name.isprintable():
+        assert outcome.resume().code == 0
+        assert to_names((tmp_path / name).read_text()) == thing_names(FLEET)
+
+
+@pytest.mark.parametrize("error", [ResourceNotFoundError, InvalidRequestError])
+def test_a_listing_that_must_start_over_says_so(
+    error: Fault, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """If the job or the token is gone, it names the file to delete, and no command."""
+    file = tmp_path / "rows"
+    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError, 3: error})
+    options = ["list", JOB_ID, PAGE, f"--output={file}"]
+    first = run(*options)
+    (kept,) = tmp_path.iterdir()
+    second = first.resume()
+    assert second.code == 1
+    assert second.err.splitlines()[1:] == [
+        "The listing must start over: the service does not accept its position any more.",
+        f"The rows so far are in {kept}, which can be deleted.",
+    ]
+    assert run(*options).code == 0
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_refused_token_after_some_pages_is_reported(local_endpoint: StartLocalEndpoint) -> None:
+    """The message names no file if the rows went to standard output."""
+    local_endpoint({JOB_ID: FLEET}, faults={3: InvalidRequestError})
+    outcome = run("list", JOB_ID, PAGE)
+    assert outcome.names == thing_names(FLEET[:10])
+    assert len(outcome.err.splitlines()) == 2
+    assert "The listing must start over" in outcome.err
+
+
+def test_an_invalid_request_at_the_start_has_no_hint(local_endpoint: StartLocalEndpoint) -> None:
+    """Neither resuming nor starting over would help."""
+    local_endpoint({JOB_ID: FLEET}, faults={1: InvalidRequestError})
+    assert len(run("list", JOB_ID).err.splitlines()) == 1
+
+
+def test_missing_credentials_have_no_hint(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first page, the same command would fail again."""
+    local_endpoint({JOB_ID: FLEET})
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    outcome = run("list", JOB_ID, boto3_session=boto3.Session())
+    assert (outcome.code, len(outcome.err.splitlines())) == (1, 1)
+    assert "credentials" in outcome.err
+
+
+def test_a_complete_run_deletes_kept_rows(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """The original command replaces the file, and leaves no ``.part`` file of earlier runs."""
+    file = tmp_path / "rows [1]"
+    other = tmp_path / f"{file.name}.not-a-digest.part"
+    other.touch()
+    faults = dict.fromkeys((2, 5), ThrottlingError)
+    local_endpoint({JOB_ID: FLEET}, faults=faults)
+    options = ["list", JOB_ID, PAGE, f"--output={file}"]
+    run(*options)
+    run(*options)  # It fails at another page, and keeps rows under another name.
+    assert len(list(tmp_path.iterdir())) == 3
+    assert run(*options).code == 0
+    assert sorted(tmp_path.iterdir()) == sorted([file, other])
+    assert to_names(file.read_text()) == thing_names(FLEET)
+
+
+def test_rows_of_an_earlier_listing_are_not_appended(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """A file that is complete takes precedence over rows that were kept before it."""
+    file = tmp_path / "rows"
+    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    options = ["list", JOB_ID, PAGE, f"--output={file}"]
+    run(*options, "--format=csv")
+    first = run(*options, "--max-items=5")
+    arguments = first.printed_arguments("There may be more")
+    run(*(a for a in arguments if not a.startswith("--max-items")))
+    assert to_names(file.read_text()) == thing_names(FLEET)
+
+
+def test_a_resumed_listing_whose_rest_is_gone_ends(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """If the service has no more executions, the rows are complete."""
+    file = tmp_path / "rows"
+    local_endpoint({JOB_ID: FLEET[:10]})
+    first = run("list", JOB_ID, PAGE, "--max-items=8", f"--output={file}")
+    local_endpoint({JOB_ID: FLEET[:8]})
+    rest = run(*first.printed_arguments("There may be more"))
+    assert (rest.code, rest.err) == (0, "")
+    assert to_names(file.read_text()) == thing_names(FLEET[:8])
+
+
+@pytest.mark.parametrize("option", ["--output=-", "--output=rows"], ids=["standard output", "file"])
+def test_credentials_that_expire_can_be_renewed(
+    option: str,
+    local_endpoint: StartLocalEndpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An error of the credential process after two pages prints the command that resumes."""
+    soon = datetime.now(timezone.utc) + timedelta(minutes=5)  # botocore renews them each time.
+    keys = {
+        "Version": 1,
+        "AccessKeyId": "x",
+        "SecretAccessKey": "x",
+        "Expiration": soon.isoformat(),
+    }
+    script = tmp_path / "credentials.sh"
+    script.write_text(f"""\
+        echo >> calls
+        [ $(wc -l < calls) -eq 3 ] && echo 'expired' >&2 && exit 1
+        echo {shlex.quote(json.dumps(keys))}
+    """)
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = sh {script}\n")
+    local_endpoint({JOB_ID: FLEET})
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.chdir(tmp_path)
+    first = run("list", JOB_ID, PAGE, option, boto3_session=boto3.Session())
+    assert first.code == 1
+    error, *_, command = first.err.splitlines()
+    assert "expired" in error
+    assert "--resume-token=" in command
+    rest = first.resume()
+    rows = (tmp_path / "rows").read_text() if "rows" in option else first.out + rest.out
+    assert to_names(rows) == thing_names(FLEET)
+
+
+def test_headings_are_written_once(local_endpoint: StartLocalEndpoint) -> None:
+    """A resumed run writes none, even if all earlier pages were empty."""
+    fleet = [make_execution("a")]
+    local_endpoint({JOB_ID: fleet}, faults={1: "empty", 2: ThrottlingError})
+    first = run("list", JOB_ID, "--format=csv")
+    second = first.resume()
+    head, *rows = (first.out + second.out).splitlines()
+    assert head.startswith("thing_name,")
+    assert [row.partition(",")[0] for row in rows] == ["a"]

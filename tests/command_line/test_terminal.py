@@ -1,0 +1,172 @@
+"""Output on a terminal: the status line, colours, and narrow terminals."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from commands import (
+    FLEET,
+    PAGE,
+    Clock,
+    run,
+    run_on_terminal,
+    thing_names,
+    to_names,
+    to_screen,
+)
+from support import JOB_ID
+
+from iotjobs_client import ThrottlingError
+from iotjobs_client.testing import make_fleet
+from iotjobs_client.testing.fixtures import StartLocalEndpoint
+
+
+def test_a_terminal_shows_a_table_alone(local_endpoint: StartLocalEndpoint) -> None:
+    """The status line is erased before rows are written, and at the end."""
+    local_endpoint({JOB_ID: FLEET})
+    outcome = run_on_terminal("list", JOB_ID, PAGE)
+    assert outcome.code == 0
+    head, *rows = to_screen(outcome.out)
+    assert head.split()[:2] == ["thing_name", "status"]
+    assert [row.split()[:2] for row in rows] == [[e.thing_name, e.status] for e in FLEET]
+
+
+@pytest.mark.parametrize(
+    ("request_number", "options", "visible"),
+    [
+        (1, [], rf"{JOB_ID} 0:00:"),
+        (2, [], r"5 executions, [\d,]+ a second 0:00:"),
+        (3, ["--output=rows"], r"10 executions, [\d,]+ a second 0:00:"),
+    ],
+    ids=["first request", "after rows", "with a file"],
+)
+def test_the_status_line_is_visible_during_a_request(
+    *,
+    request_number: int,
+    options: list[str],
+    visible: str,
+    local_endpoint: StartLocalEndpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It shows the number of executions, their rate and the time, also before the first page."""
+    monkeypatch.chdir(tmp_path)
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults={request_number: "hang"})
+
+    def is_visible(lines: list[str]) -> bool:
+        has_line = any(re.search(visible, line) for line in lines)
+        return has_line and len(endpoint.requests) == request_number
+
+    # Ctrl-C ends the request that hangs, and is sent only if the line is visible.
+    outcome = run_on_terminal("list", JOB_ID, PAGE, *options, interrupt_when=is_visible)
+    assert outcome.code == 130
+    assert not any(re.search(visible, line) for line in to_screen(outcome.out))
+
+
+def test_the_status_line_moves_during_a_request(local_endpoint: StartLocalEndpoint) -> None:
+    """Its first character changes, so that a slow request does not look like a dead command."""
+    local_endpoint({JOB_ID: FLEET}, faults={1: "hang"})
+    seen: set[str] = set()
+
+    def has_moved(lines: list[str]) -> bool:
+        seen.update(line[0] for line in lines if JOB_ID in line)
+        return len(seen) == 3
+
+    assert run_on_terminal("list", JOB_ID, interrupt_when=has_moved).code == 130
+
+
+def test_a_summary_shows_its_progress(local_endpoint: StartLocalEndpoint) -> None:
+    """The status line is gone when the summary is printed."""
+    local_endpoint({JOB_ID: FLEET})
+    outcome = run_on_terminal("summary", JOB_ID)
+    assert outcome.code == 0
+    assert "20 executions, " in outcome.out
+    assert to_screen(outcome.out)[0] == f"{JOB_ID}: 20 executions on 20 things"
+
+
+def test_wait_shows_the_count_that_it_knows(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The status line says how many executions are not done; at the end it is gone."""
+    Clock(monkeypatch)
+    local_endpoint({JOB_ID: FLEET})
+    outcome = run_on_terminal("wait", JOB_ID, "--timeout=5")
+    assert outcome.code == 4
+    assert f"{JOB_ID}: 1 QUEUED" in outcome.out
+    assert to_screen(outcome.out) == [f"iotjobs: job '{JOB_ID}' is not done after 5 s"]
+
+
+def test_errors_stay_above_the_status_line(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that is retried stays on the screen."""
+    Clock(monkeypatch)
+    local_endpoint({JOB_ID: FLEET}, faults={1: ThrottlingError})
+    lines = to_screen(run_on_terminal("summary", JOB_ID).out)
+    assert lines[0].endswith("; will retry")
+    assert lines[1] == f"{JOB_ID}: 20 executions on 20 things"
+
+
+def test_statuses_have_colours(local_endpoint: StartLocalEndpoint) -> None:
+    """Success is green and failure is red, in a table and in a summary."""
+    local_endpoint({JOB_ID: FLEET})
+    table = run_on_terminal("list", JOB_ID).out
+    assert "\x1b[32mSUCCEEDED\x1b[0m" in table
+    assert "\x1b[31mTIMED_OUT\x1b[0m" in table
+    assert "\x1b[32m█" in run_on_terminal("summary", JOB_ID).out
+
+
+@pytest.mark.parametrize("command", ["list", "summary"])
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_colours_can_be_switched_off(
+    name: str, value: str, command: str, local_endpoint: StartLocalEndpoint
+) -> None:
+    """``NO_COLOR`` keeps the status line; a dumb terminal gets no control sequence at all."""
+    local_endpoint({JOB_ID: FLEET})
+    text = run_on_terminal(command, JOB_ID, environment={name: value}).out
+    assert "thing-18" in text
+    assert "\x1b[3" not in text
+    assert ("\x1b" in text) == (name == "NO_COLOR")
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_a_summary_fits_a_narrow_terminal(width: int, local_endpoint: StartLocalEndpoint) -> None:
+    """No line is longer than the terminal, and nothing is cut."""
+    fleet = make_fleet(100)
+    local_endpoint({JOB_ID: fleet})
+    lines = to_screen(run_on_terminal("summary", JOB_ID, width=width).out)
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "…" not in text
+    words = {"succeeded", "unfinished", "executions", "median", "IN_PROGRESS", "REJECTED", "failed"}
+    assert words <= set(text.split())
+    assert ("QUEUED, IN_PROGRESS or unknown" in text) == (width > 50)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_terminal_may_be_closed(
+    writes: int, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """The rows are written to the file, without a status line."""
+
+    class ClosedTerminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, _: str) -> int:
+            nonlocal writes
+            writes -= 1
+            if writes < 0:
+                raise OSError(5, "Input/output error")
+            return 0
+
+    local_endpoint({JOB_ID: FLEET})
+    file = tmp_path / "rows"
+    outcome = run("list", JOB_ID, PAGE, f"--output={file}", stderr=ClosedTerminal())
+    assert outcome.code == 0
+    assert writes < 0
+    assert to_names(file.read_text()) == thing_names(FLEET)
