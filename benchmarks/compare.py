@@ -1,70 +1,82 @@
-"""The benchmark: this library next to other ways to list a job, side by side in one run.
+"""Compares this library with other ways to list a job, side by side in one run.
 
-Everyone lists the same jobs over HTTP on loopback from services in another process, in turn and
-several times over. Machines differ and are noisy, so what counts are the ratios within a round.
-Writes the page and the chart of the documentation. ``nox -s benchmark`` runs it.
+All contenders list the same jobs over HTTP on loopback, from a service in another process, one
+after another in each round. Machines are noisy, so the ratios within a round count. The result is
+a page of the documentation and its charts. ``nox -s benchmark`` runs this.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-import botocore
-from contenders import AIO, CLI, CONTENDERS, OUR_CLI, OURS, PAGE_SIZE, PREFETCH, RAW
-from profiles import profile
+from contenders import (
+    AIOBOTOCORE,
+    AWS_CLI,
+    BOTO3,
+    FLOOR,
+    GO,
+    JAVASCRIPT,
+    JSON,
+    LIMIT,
+    OUR_CLI,
+    OURS,
+    OURS_BOTOCORE,
+    PACED,
+    PACED_PREFETCH,
+    PAGE_SIZE,
+    PREFETCH,
+    UTC,
+    Measured,
+)
 from service import served
 from typing_extensions import Self
 
 HERE = Path(__file__).parent
-JOB, SHORT, LARGE = "job", "short", "large"
-SIZES = {JOB: 10_000, SHORT: 2_500, LARGE: 100_000}
-PAGES = (1, 10, 100, 1_000, 4_000)
-LATENCIES = {0.0: (9, JOB), 0.02: (3, SHORT), 0.1: (3, SHORT)}  # seconds: rounds, job
-RAW_DST = f"{RAW}, zone with daylight saving"
+ZONES = {UTC: "UTC0", "with daylight saving": "CET-1CEST,M3.5.0,M10.5.0/3"}
+PAGES = 5  # pages per listing with latency
+# The seconds of a request, and those of the consumer's work on a page.
+SITUATIONS = ((0.0, 0.0), (0.02, 0.0), (0.05, 0.02), (0.1, 0.0), (0.1, 0.1), (0.2, 0.1))
+USUAL_THRESHOLD = gc.get_threshold()[0]
 
-T = TypeVar("T")
-Measured = dict[str, float]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """That of a process whose local zone is UTC, and which may keep compiled modules."""
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "TZ": "UTC0", **more}
+K = TypeVar("K")
 
 
 class Worker:
-    """A process that lists when it is told to."""
+    """A process that lists a job for each request. The ID of a job is its size."""
 
-    def __init__(self, name: str, **more_environment: str) -> None:
+    def __init__(self, *command: str | Path, **environment: str) -> None:
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self._process = subprocess.Popen(
-            [sys.executable, HERE / "contenders.py", name],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(**more_environment),
+            env={**inherited, "TZ": ZONES[UTC], "NODE_NO_WARNINGS": "1", **environment},
         )
 
-    def list_once(
-        self, url: str, job_id: str, pause: float = 0.0, *, keep: bool = False
-    ) -> Measured:
-        """What ``contenders.list_once`` says."""
+    def list_once(self, url: str, size: int, **options: float) -> Measured:
+        """Return what the contender measured."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"url": url, "job_id": job_id, "pause": pause, "keep": keep}
+        request = {"url": url, "job_id": str(size), **options}
         print(json.dumps(request), file=self._process.stdin, flush=True)
         measured: Measured = json.loads(self._process.stdout.readline())
+        if measured["count"] != size:
+            raise SystemExit(f"{self._process.args!r} listed {measured['count']:.0f} of {size}")
         return measured
 
     def __enter__(self) -> Self:
@@ -74,160 +86,223 @@ class Worker:
         self._process.communicate()
 
 
-def in_turn(rounds: int, contenders: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
-    """What each measured in each round but the first, which warms up."""
-    found: dict[str, list[T]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        for name, run in contenders.items():
-            measured = run()
-            if number:
+Start = Callable[[], Worker]
+
+
+def start_python(name: str, python: str = sys.executable, **environment: str) -> Worker:
+    """Start a contender of ``contenders.py``."""
+    return Worker(python, HERE / "contenders.py", name, **environment)
+
+
+def interleave(
+    rounds: int, calls: Mapping[K, Callable[[], Measured]], *, warm_up: bool = True
+) -> dict[K, list[Measured]]:
+    """Call each in every round. The figures of a first round that warms up are dropped."""
+    found: dict[K, list[Measured]] = {name: [] for name in calls}
+    for number in range(-warm_up, rounds):
+        for name, call in calls.items():
+            measured = call()
+            if number >= 0:
                 found[name].append(measured)
     return found
 
 
-def compare(
-    rounds: int, url: str, job_id: str, workers: Mapping[str, Worker]
-) -> dict[str, list[Measured]]:
-    """All of them, with one latency."""
-    found = in_turn(
-        rounds, {name: partial(workers[name].list_once, url, job_id) for name in workers}
-    )
-    for name, measured in found.items():
-        if {one["count"] for one in measured} != {SIZES[job_id]}:
-            raise SystemExit(f"{name} did not list all")
-    return found
-
-
-def seconds_of(code: str, *arguments: str) -> float:
-    """How long a fresh process takes for ``code``."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True, env=environment())
-    return time.perf_counter() - start
-
-
-FIRST_ITEM = {
-    RAW: """
-import boto3, sys
-session = boto3.Session("testing", "testing", region_name="us-east-1")
-client = session.client("iot", endpoint_url=sys.argv[1])
-pages = client.get_paginator("list_job_executions_for_job").paginate(jobId="job")
-next(iter(pages))["executionSummaries"][0]
-""",
-    OURS: """
-import boto3, sys
-from iotjobs_client import IoTJobsClient
-session = boto3.Session("testing", "testing", region_name="us-east-1")
-client = IoTJobsClient(session=session, endpoint_url=sys.argv[1])
-next(iter(client.list_job_executions_for_job("job")))
-""",
-    "iotjobs_client over botocore alone": """
-import botocore.session, sys
-from iotjobs_client import IoTJobsClient
-session = botocore.session.Session()
-session.set_credentials("testing", "testing")
-client = session.create_client("iot", region_name="us-east-1", endpoint_url=sys.argv[1])
-next(iter(IoTJobsClient(client).list_job_executions_for_job("job")))
-""",
-}
-
-
-def starts(url: str, rounds: int) -> dict[str, list[float]]:
-    """Seconds of fresh processes: imports, and up to the first execution."""
-    codes = {
-        "import attrs": "import attrs",
-        "import iotjobs_client": "import iotjobs_client",
-        **FIRST_ITEM,
-    }
-    return in_turn(rounds, {name: partial(seconds_of, codes[name], url) for name in codes})
-
-
-def growth() -> dict[int, Measured]:
-    """Seconds a page of listings from one page to thousands, and by how much memory grows."""
-    sizes = {str(pages): pages * PAGE_SIZE for pages in PAGES}
-    found = {}
-    with served(sizes, {}) as (url,), Worker(OURS) as worker:
-        for pages in PAGES:
-            worker.list_once(url, str(pages))  # the service encodes a job when it is first listed
-            listed = [worker.list_once(url, str(pages)) for _ in range(max(1, 300 // pages))]
-            found[pages] = {
-                "wall": statistics.median(one["wall"] / pages for one in listed),
-                "grown": max(one["grown"] for one in listed),
-            }
-    return found
-
-
-def kept(url: str) -> dict[str, float]:
-    """Bytes that a list of a large job takes, in a process of its own."""
-    found = {}
-    for name in (RAW, OURS):
-        with Worker(name) as worker:
-            worker.list_once(url, JOB)
-            found[name] = worker.list_once(url, LARGE, keep=True)["kept"]
-    return found
-
-
-def command_lines(url: str, folder: str, rounds: int) -> dict[str, list[Measured]]:
-    """Ours and that of AWS, a process for each listing of a large job."""
-    with Worker(OUR_CLI) as ours, Worker(CLI, PYTHONPATH=folder) as theirs:
-        return compare(rounds, url, LARGE, {OUR_CLI: ours, CLI: theirs})
-
-
-def main() -> None:
-    """Measure everything, and write it down."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--aio", required=True, help="the folder where aiobotocore is installed")
-    parser.add_argument("--cli", required=True, help="that of the AWS CLI")
-    parser.add_argument("--output", type=Path, default=HERE.parent / "docs")
-    options = parser.parse_args()
-    from report import write_report  # which needs what only a chart needs
-
-    began = time.monotonic()
+def measure_cpu(
+    rounds: int, url: str, size: int, starts: Mapping[tuple[str, str, str], Start]
+) -> list[tuple[str, str, str, list[Measured]]]:
+    """Measure listings in processes that keep their client."""
     with ExitStack() as stack:
-        urls = stack.enter_context(served(SIZES, *({"latency": each} for each in LATENCIES)))
-        folders = {AIO: options.aio, CLI: options.cli}
-        workers = {
-            name: stack.enter_context(
-                Worker(name, **({"PYTHONPATH": folders[name]} if name in folders else {}))
+        calls = {
+            key: partial(stack.enter_context(start()).list_once, url, size)
+            for key, start in starts.items()
+        }
+        return [(*key, found) for key, found in interleave(rounds, calls).items()]
+
+
+def start_fresh(start: Start, url: str) -> Measured:
+    """Measure a process from its start to the end of a page."""
+    began = time.perf_counter()
+    with start() as worker:
+        cpu = worker.list_once(url, PAGE_SIZE)["process_cpu"]
+        return {"cpu": cpu, "wall": time.perf_counter() - began}
+
+
+def measure_situations(
+    rounds: int, urls: Mapping[float, str]
+) -> list[tuple[float, float, dict[str, list[Measured]]]]:
+    """Measure elapsed time with latency and with a consumer that works on each page."""
+    found = []
+    with ExitStack() as stack:
+        names = (BOTO3, OURS, PREFETCH, PACED, PACED_PREFETCH)
+        workers = {name: stack.enter_context(start_python(name)) for name in names}
+        for latency, pause in SITUATIONS:
+            for worker in workers.values():
+                worker.list_once(urls[latency], PAGE_SIZE)  # builds the client
+            calls = {
+                name: partial(worker.list_once, urls[latency], PAGES * PAGE_SIZE, pause=pause)
+                for name, worker in workers.items()
+            }
+            found.append((latency, pause, interleave(rounds, calls, warm_up=False)))
+    return found
+
+
+def keep_all(name: str, url: str, size: int, keep: int = USUAL_THRESHOLD) -> Measured:
+    """Measure a list of all executions, in a new process."""
+    with start_python(name) as worker:
+        worker.list_once(url, PAGE_SIZE)
+        return worker.list_once(url, size, keep=keep)
+
+
+def measure_commands(
+    rounds: int, url: str, sizes: list[int]
+) -> dict[int, dict[str, list[Measured]]]:
+    """Measure the command lines, a process for each listing."""
+    with start_python(OUR_CLI) as ours, start_python(AWS_CLI) as aws:
+        workers = {OUR_CLI: ours, AWS_CLI: aws}
+        for worker in workers.values():
+            worker.list_once(url, PAGE_SIZE)  # compiles modules
+        return {
+            size: interleave(
+                rounds,
+                {name: partial(worker.list_once, url, size) for name, worker in workers.items()},
+                warm_up=False,
             )
-            for name in (*CONTENDERS, CLI)
+            for size in sizes
         }
-        workers[RAW_DST] = stack.enter_context(Worker(RAW, TZ="CET-1CEST,M3.5.0,M10.5.0/3"))
-        compared = {
-            latency: compare(rounds, url, job_id, workers)
-            for (latency, (rounds, job_id)), url in zip(LATENCIES.items(), urls, strict=True)
-        }
-        slow_consumer = in_turn(
-            3,
-            {
-                OURS: lambda: workers[OURS].list_once(urls[1], JOB, 0.02),
-                PREFETCH: lambda: workers[PREFETCH].list_once(urls[1], JOB, 0.02),
-            },
+
+
+def build_others(folder: Path) -> tuple[dict[str, Start], list[str]]:
+    """Build the contenders beyond Python, and return their versions as well."""
+    npm = ("npm", "install", "--silent", "--prefix", folder, "@aws-sdk/client-iot")
+    subprocess.run(npm, check=True)
+    modules, go = folder / "node_modules", folder / "contender-go"
+    package = json.loads((modules / "@aws-sdk/client-iot/package.json").read_text())
+    # Debian keeps the sources of Go packages in a GOPATH.
+    path = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(folder / "cache")}
+    build = ("go", "build", "-o", go, HERE / "contender.go")
+    subprocess.run(build, check=True, env={**os.environ, **path})
+    debian = ("dpkg-query", "-W", "-f", "${Version}", "golang-github-aws-aws-sdk-go-v2-dev")
+    go_sdk, go_version, node_version = (
+        subprocess.check_output(command, text=True).strip()
+        for command in (debian, ("go", "env", "GOVERSION"), ("node", "--version"))
+    )
+    javascript = partial(Worker, "node", HERE / "contender.cjs", NODE_PATH=str(modules))
+    return {JAVASCRIPT: javascript, GO: partial(Worker, go)}, [
+        f"{JAVASCRIPT} {package['version']} on Node.js {node_version}",
+        f"{GO} {go_sdk} (Debian's package) with {go_version}",
+    ]
+
+
+def measure(options: argparse.Namespace, stack: ExitStack) -> dict[str, object]:
+    """Measure everything. The command lines come last, because they take longest."""
+    began, rounds, few = time.monotonic(), options.rounds, min(3, options.rounds)
+    many = min(100_000, max(options.sizes))
+    others: dict[str, Start] = {}
+    versions = [f"{name} {version(name)}" for name in ("boto3", "botocore", "awscli")]
+    if options.others:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        others, more = build_others(Path(folder))
+        versions += more
+    sizes = {options.executions, PAGE_SIZE, PAGES * PAGE_SIZE, many, *options.sizes}
+    latencies = sorted({latency for latency, _ in SITUATIONS})
+    services = [{"latency": latency} for latency in latencies]
+    urls = stack.enter_context(served({str(size): size for size in sizes}, *services))
+    url, usual = urls[0], platform.python_version()
+
+    starts: dict[tuple[str, str, str], Start] = {
+        (usual, UTC, name): partial(start_python, name)
+        for name in (BOTO3, OURS, PREFETCH, LIMIT, FLOOR, JSON)
+    }
+    if options.aiobotocore:
+        starts[usual, UTC, AIOBOTOCORE] = partial(
+            start_python, AIOBOTOCORE, PYTHONPATH=options.aiobotocore
         )
-        results = {
-            "machine": (
-                f"{os.cpu_count()} cores of {processor()}, {platform.system()}, CPython "
-                f"{platform.python_version()}, botocore {botocore.__version__}"
-            ),
-            "size": SIZES[JOB],
-            "compared": compared,
-            "slow_consumer": slow_consumer,
-            "starts": starts(urls[0], 9),
-            "kept": kept(urls[0]),
-            "growth": growth(),
-            "commands": command_lines(urls[0], options.cli, 5),
-            "profile": profile(urls[0], JOB),
-        }
-    results["minutes"] = (time.monotonic() - began) / 60
-    write_report(results, options.output)
+    starts |= {(usual, UTC, name): start for name, start in others.items()}
+    for python in [sys.executable, *options.python]:
+        code = "import platform; print(platform.python_version())"
+        number = subprocess.check_output([python, "-c", code], text=True).strip()
+        for zone, rules in ZONES.items():
+            for name in (BOTO3, OURS, LIMIT, JSON):
+                start = partial(start_python, name, python, TZ=rules)
+                starts.setdefault((number, zone, name), start)
+    fresh: dict[str, Start] = {
+        name: partial(start_python, name) for name in (BOTO3, OURS, OURS_BOTOCORE)
+    } | others
+    most = max(options.sizes)
+    parts: dict[str, Callable[[], object]] = {
+        "cpu": lambda: measure_cpu(rounds, url, options.executions, starts),
+        "fresh": lambda: interleave(
+            rounds, {name: partial(start_fresh, start, url) for name, start in fresh.items()}
+        ),
+        "situations": lambda: measure_situations(few, dict(zip(latencies, urls, strict=True))),
+        "kept": lambda: {name: keep_all(name, url, many)["kept"] for name in (BOTO3, OURS)},
+        "collected": lambda: interleave(
+            few,
+            {
+                threshold: partial(keep_all, OURS, url, most, threshold)
+                for threshold in (USUAL_THRESHOLD, 100_000)
+            },
+            warm_up=False,
+        ),
+        "commands": lambda: measure_commands(few, url, options.sizes),
+    }
+    results: dict[str, object] = {
+        "machine": f"{os.cpu_count()} cores of {processor()}, {platform.system()}",
+        "versions": versions,
+        "awscli": version("awscli"),
+        "usual": usual,
+        "size": options.executions,
+        "many": many,
+        "most": most,
+        "threshold": USUAL_THRESHOLD,
+    }
+    for name, part in parts.items():
+        print(f"{time.monotonic() - began:4.0f} s: {name}", flush=True)
+        results[name] = part()
+    return results | {"minutes": (time.monotonic() - began) / 60}
 
 
 def processor() -> str:
-    """What the machine says of its processor."""
+    """Return the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
     return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add(
+        "--rounds",
+        type=int,
+        default=9,
+        help="rounds of the short measurements; the others have 3 at most",
+    )
+    add("--executions", type=int, default=10_000, metavar="N", help="the size of the usual job")
+    add(
+        "--sizes",
+        type=lambda text: [int(size) for size in text.split(",")],
+        default=[10_000, 100_000, 1_000_000],
+        metavar="N,N,...",
+        help="the sizes of the jobs for whole processes and lists",
+    )
+    add("--others", action="store_true", help="also the SDKs for JavaScript and Go (npm, go)")
+    add("--python", action="append", default=[], help="another interpreter; may be repeated")
+    add("--aiobotocore", metavar="FOLDER", help="where aiobotocore and its botocore are installed")
+    add("--output", type=Path, default=HERE.parent / "docs", help="the folder of the page")
+    add("--json", type=Path, help="write all figures to this file, too")
+    options = parser.parse_args()
+    from report import write_report
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        text = json.dumps(measure(options, stack))
+    if options.json:
+        options.json.write_text(text)
+    write_report(json.loads(text), options.output)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""What is compared: different ways to list a job, each in a process of its own.
+"""Different ways to list a job, each in a process of its own.
 
-Run as ``python contenders.py NAME``: takes requests as JSON, a line each, on standard input, and
-answers each with a line of JSON about one listing. A process keeps its client, as an application
-would.
+``python contenders.py NAME`` reads requests from standard input, a line of JSON each, and answers
+each with a line of JSON about one listing. A process keeps its client, as an application would.
+``contender.cjs`` and ``contender.go`` do the same for other languages.
 """
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import gc
 import http.client
@@ -17,209 +16,220 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 PAGE_SIZE = 250
 REGION = "us-east-1"
+KEYS: dict[str, Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+UTC = "UTC"
+QUOTA = 10.0  # requests per second, AWS's default
+
+Measured = dict[str, float]
 
 
 @cache
 def boto3_client(url: str) -> Any:
-    """One client for each service, as an application has."""
+    """Return one boto3 client per service."""
     import boto3
 
-    session = boto3.Session("testing", "testing", region_name=REGION)
-    return session.client("iot", endpoint_url=url)
+    return boto3.Session(**KEYS, region_name=REGION).client("iot", endpoint_url=url)
 
 
-def raw_paginator(url: str, job_id: str) -> Iterator[object]:
-    """boto3's own paginator."""
-    pages = boto3_client(url).get_paginator("list_job_executions_for_job")
-    for page in pages.paginate(jobId=job_id, PaginationConfig={"PageSize": PAGE_SIZE}):
+def list_with_boto3(url: str, job_id: str) -> Iterator[object]:
+    """List with boto3's paginator."""
+    paginator = boto3_client(url).get_paginator("list_job_executions_for_job")
+    for page in paginator.paginate(jobId=job_id, PaginationConfig={"PageSize": PAGE_SIZE}):
         yield from page["executionSummaries"]
-
-
-def raw_loop(url: str, job_id: str) -> Iterator[object]:
-    """What people write without the paginator."""
-    client = boto3_client(url)
-    arguments = {"jobId": job_id, "maxResults": PAGE_SIZE}
-    while True:
-        page = client.list_job_executions_for_job(**arguments)
-        yield from page["executionSummaries"]
-        if "nextToken" not in page:
-            return
-        arguments["nextToken"] = page["nextToken"]
 
 
 @cache
-def aio(url: str) -> tuple[asyncio.AbstractEventLoop, Any]:
-    """An event loop, and aiobotocore's client on it."""
+def aiobotocore_client(url: str) -> tuple[Any, Any]:
+    """Return an event loop, and a client of aiobotocore on it."""
+    import asyncio
+
     from aiobotocore.session import get_session
 
     loop = asyncio.new_event_loop()
-    context = get_session().create_client(
-        "iot",
-        region_name=REGION,
-        endpoint_url=url,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
+    context = get_session().create_client("iot", region_name=REGION, endpoint_url=url, **KEYS)
     client = loop.run_until_complete(context.__aenter__())
     atexit.register(lambda: loop.run_until_complete(client.close()))
     return loop, client
 
 
-def aiobotocore(url: str, job_id: str) -> Iterator[object]:
-    """Aiobotocore's paginator."""
-    loop, client = aio(url)
+def list_with_aiobotocore(url: str, job_id: str) -> Iterator[object]:
+    """List with aiobotocore's paginator."""
+    loop, client = aiobotocore_client(url)
     paginator = client.get_paginator("list_job_executions_for_job")
     pages = paginator.paginate(jobId=job_id, PaginationConfig={"PageSize": PAGE_SIZE}).__aiter__()
-    while True:
-        try:
-            page = loop.run_until_complete(pages.__anext__())
-        except StopAsyncIteration:
-            return
+    while page := loop.run_until_complete(anext(pages, None)):
         yield from page["executionSummaries"]
 
 
 @cache
-def owning(url: str) -> Any:
-    """Our client over a boto3 client that it builds."""
-    import boto3
-
+def our_client(url: str, *, is_paced: bool, has_boto3: bool) -> Any:
+    """Return one client of this library per service."""
     from iotjobs_client import IoTJobsClient
 
-    session = boto3.Session("testing", "testing", region_name=REGION)
-    return IoTJobsClient(session=session, endpoint_url=url)
+    rate = QUOTA if is_paced else None
+    if has_boto3:
+        return IoTJobsClient(boto3_client(url), requests_per_second=rate)
+    import botocore.session
+
+    client = botocore.session.Session().create_client(
+        "iot", region_name=REGION, endpoint_url=url, **KEYS
+    )
+    return IoTJobsClient(client, requests_per_second=rate)
 
 
-@cache
-def borrowing(url: str) -> Any:
-    """Our client over the boto3 client that is there."""
-    from iotjobs_client import IoTJobsClient
-
-    return IoTJobsClient(boto3_client(url))
-
-
-def owned(url: str, job_id: str) -> Iterable[object]:
-    """Ours."""
-    return owning(url).list_job_executions_for_job(job_id)  # type: ignore[no-any-return]
-
-
-def borrowed(url: str, job_id: str) -> Iterable[object]:
-    """Ours."""
-    return borrowing(url).list_job_executions_for_job(job_id)  # type: ignore[no-any-return]
+def list_with_ours(
+    url: str,
+    job_id: str,
+    *,
+    prefetch: bool = False,
+    is_paced: bool = False,
+    has_boto3: bool = True,
+) -> Iterable[object]:
+    """List with this library."""
+    client = our_client(url, is_paced=is_paced, has_boto3=has_boto3)
+    executions: Iterable[object] = client.list_job_executions_for_job(job_id, prefetch=prefetch)
+    return executions
 
 
-def prefetching(url: str, job_id: str) -> Iterable[object]:
-    """Ours."""
-    return owning(url).list_job_executions_for_job(job_id, prefetch=True)  # type: ignore[no-any-return]
+def parse_json(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """Handle botocore's ``before-parse`` event: parse the body and leave botocore none."""
+    customized_response_dict["page"] = json.loads(response_dict["body"])
+    response_dict["body"] = b""
 
 
-def floor(url: str, job_id: str) -> Iterator[object]:
-    """The least that Python can do: no signature, no retry, no objects."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc)
-    query = {"maxResults": str(PAGE_SIZE)}
+def list_at_the_limit(url: str, job_id: str) -> Iterator[object]:
+    """List with botocore's request and ``json.loads``, which any library on botocore needs."""
+    client = boto3_client(url)
+    event = "before-parse.iot.ListJobExecutionsForJob"
+    client.meta.events.register(event, parse_json, unique_id=event)
+    arguments = {"jobId": job_id, "maxResults": PAGE_SIZE}
     while True:
-        connection.request("GET", f"/jobs/{job_id}/things?{urlencode(query)}")
-        page = json.loads(connection.getresponse().read())
+        page = client.list_job_executions_for_job(**arguments)["page"]
         yield from page["executionSummaries"]
         if page["nextToken"] is None:
+            return
+        arguments["nextToken"] = page["nextToken"]
+
+
+def bodies(url: str, job_id: str) -> Iterator[bytes]:
+    """Request the pages without a signature, a retry or a check."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
+    query: dict[str, object] = {"maxResults": PAGE_SIZE}
+    while True:
+        connection.request("GET", f"/jobs/{job_id}/things?{urlencode(query)}")
+        body = connection.getresponse().read()
+        yield body
+        query["nextToken"] = json.loads(body[body.rindex(b":") + 1 : -1])
+        if query["nextToken"] is None:
             connection.close()
             return
-        query["nextToken"] = page["nextToken"]
 
 
-RAW, AIO, FLOOR = "boto3, paginator", "aiobotocore, paginator", "http.client + json.loads"
-OURS, PREFETCH = "iotjobs_client, owned", "iotjobs_client, prefetch"
-CLI = "aws CLI, whole process"
-OUR_CLI = "iotjobs list, whole process"
+kept_bodies = cache(lambda url, job_id: list(bodies(url, job_id)))
+
+
+def parse(pages: Callable[[str, str], Iterable[bytes]], url: str, job_id: str) -> Iterator[object]:
+    """Parse the pages with ``json.loads``."""
+    for body in pages(url, job_id):
+        yield from json.loads(body)["executionSummaries"]
+
+
+BOTO3, AIOBOTOCORE, OURS = "boto3", "aiobotocore", "iotjobs_client"
+PREFETCH, OURS_BOTOCORE = "iotjobs_client, prefetch", "iotjobs_client on botocore"
+PACED, PACED_PREFETCH = "iotjobs_client, paced", "iotjobs_client, prefetch, paced"
+LIMIT, FLOOR, JSON = "botocore + json.loads", "http.client + json.loads", "json.loads"
+JAVASCRIPT, GO = "AWS SDK for JavaScript v3", "AWS SDK for Go v2"
+AWS_CLI, OUR_CLI = "aws", "iotjobs list"
+LISTINGS: dict[str, Callable[[str, str], Iterable[object]]] = {
+    BOTO3: list_with_boto3,
+    AIOBOTOCORE: list_with_aiobotocore,
+    OURS: list_with_ours,
+    PREFETCH: partial(list_with_ours, prefetch=True),
+    OURS_BOTOCORE: partial(list_with_ours, has_boto3=False),
+    PACED: partial(list_with_ours, is_paced=True),
+    PACED_PREFETCH: partial(list_with_ours, is_paced=True, prefetch=True),
+    LIMIT: list_at_the_limit,
+    FLOOR: partial(parse, bodies),
+    JSON: partial(parse, kept_bodies),
+}
 COMMANDS = {
-    CLI: ("awscli", "iot", "list-job-executions-for-job", "--output", "json", "--job-id"),
-    OUR_CLI: ("iotjobs_client", "list"),
-}
-CONTENDERS: dict[str, Callable[[str, str], Iterable[object]]] = {
-    RAW: raw_paginator,
-    "boto3, client loop": raw_loop,
-    AIO: aiobotocore,
-    OURS: owned,
-    "iotjobs_client, borrowed": borrowed,
-    PREFETCH: prefetching,
-    FLOOR: floor,
+    AWS_CLI: ("awscli", "iot", "list-job-executions-for-job", "--output", "json", "--job-id"),
+    OUR_CLI: ("iotjobs_client", "list", "--format", "ndjson"),
 }
 
 
-def memory(what: str) -> int:
-    """The bytes that this process holds now (``VmRSS``), or held at most (``VmHWM``); on Linux."""
+def memory(name: str) -> int:
+    """Return the bytes that this process holds (``VmRSS``) or held at most (``VmHWM``)."""
     status = Path("/proc/self/status").read_text()
-    return int(status.partition(f"{what}:")[2].split()[0]) * 1024
+    return int(status.partition(f"{name}:")[2].split()[0]) * 1024
 
 
-def run_command(name: str, url: str, job_id: str) -> dict[str, float]:
-    """A command line from start to end: all of it, and up to the first row that comes out."""
-    command = [
-        *(sys.executable, "-m", *COMMANDS[name], job_id, "--page-size", str(PAGE_SIZE)),
-        *("--endpoint-url", url, "--region", REGION),
-    ]
-    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **keys})
-    assert process.stdout is not None
-    first, count = 0.0, 0
-    with process.stdout:
+def run_command(name: str, url: str, job_id: str) -> Measured:
+    """Run a command line, and count its rows.
+
+    The peak of a process starts at its parent's size, so this must run in a small process.
+    """
+    options = ("--page-size", str(PAGE_SIZE), "--endpoint-url", url, "--region", REGION)
+    command = [sys.executable, "-m", *COMMANDS[name], job_id, *options]
+    keys = {key.upper(): value for key, value in KEYS.items()}
+    start, first, count = time.perf_counter(), 0.0, 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **keys}) as process:
+        assert process.stdout is not None
         for line in process.stdout:
-            if b'"thingArn"' in line or b'"thing_arn"' in line:
+            if b":thing/" in line:  # part of each row's ARN
                 first = first or time.perf_counter() - start
                 count += 1
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = status
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = status
     if status:
         raise SystemExit(f"{name} failed")
-    cpu = usage.ru_utime + usage.ru_stime
-    peak = usage.ru_maxrss * 1024
+    cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
     return {"count": count, "cpu": cpu, "wall": wall, "first": first, "peak": peak}
 
 
-def list_once(name: str, url: str, job_id: str, pause: float, *, keep: bool) -> dict[str, float]:
-    """List the job once: how many, CPU and elapsed seconds, also to the first, and memory.
+def list_once(name: str, url: str, job_id: str, pause: float = 0.0, keep: int = 0) -> Measured:
+    """List the job once: CPU and elapsed seconds, and memory in bytes.
 
-    With ``pause`` the consumer takes so many seconds a page; with ``keep`` it keeps everything.
+    The consumer sleeps for ``pause`` seconds after each page. If ``keep`` is not 0, it keeps all
+    executions in a list, which grows with this threshold of the garbage collector.
     """
     gc.collect()
-    before = memory("VmRSS")
-    count, first = 0, 0.0
-    kept = []
+    before, count, first, kept = memory("VmRSS"), 0, 0.0, []
     start, cpu_start = time.perf_counter(), time.process_time()
     if keep:
-        kept = list(CONTENDERS[name](url, job_id))
+        default = gc.get_threshold()
+        gc.set_threshold(keep, *default[1:])
+        kept = list(LISTINGS[name](url, job_id))
+        gc.set_threshold(*default)
         count = len(kept)
     else:
-        for _ in CONTENDERS[name](url, job_id):
-            if not count:
-                first = time.perf_counter() - start
+        for _ in LISTINGS[name](url, job_id):
             count += 1
+            first = first or time.perf_counter() - start
             if pause and count % PAGE_SIZE == 0:
                 time.sleep(pause)
     return {
         "count": count,
         "cpu": time.process_time() - cpu_start,
+        "process_cpu": time.process_time(),
         "wall": time.perf_counter() - start,
         "first": first,
         "kept": memory("VmRSS") - before,
-        "grown": memory("VmHWM") - before,
         "peak": memory("VmHWM"),
     }
 
 
 if __name__ == "__main__":
+    run = run_command if sys.argv[1] in COMMANDS else list_once
     for line in sys.stdin:
-        request = json.loads(line)
-        if sys.argv[1] in COMMANDS:
-            answer = run_command(sys.argv[1], request["url"], request["job_id"])
-        else:
-            answer = list_once(sys.argv[1], **request)
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(run(sys.argv[1], **json.loads(line))), flush=True)

@@ -1,4 +1,4 @@
-"""What the testing kit costs: how soon an endpoint serves, a page, and a stubbed client."""
+"""Measures the testing kit: the start of an endpoint, a page of it, and a stubbed client."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ONE_PAGE = FLEET[:250]
 
 
 def milliseconds(call: Callable[[], object]) -> float:
-    """What one call takes."""
+    """Return the elapsed time of a call."""
     start = perf_counter()
     call()
     return (perf_counter() - start) * 1000
 
 
-def start_of_an_endpoint(size: int) -> float:
-    """The median of the time in which an endpoint with that many executions is there."""
+def endpoint_start(size: int) -> float:
+    """Return the median time to start an endpoint with ``size`` executions, in milliseconds."""
     with ExitStack() as stack:
         jobs = {JOB_ID: FLEET[:size]}
         return median(
@@ -55,11 +55,11 @@ def list_all(url: str, query: str) -> int:
     return pages
 
 
-def cpu_of_a_page(query: str) -> tuple[float, float]:
-    """The milliseconds of CPU that a page costs the server in all, first and later."""
+def page_cpu(query: str) -> tuple[float, float]:
+    """Return the server's CPU time per page in milliseconds: at first, and in later listings."""
     context = multiprocessing.get_context("spawn")
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint, context.Pool(1) as client:
-        client.apply(len, ("",))  # the process is there
+        client.apply(len, ("",))  # waits until the process runs
         costs = []
         for _ in range(2):
             start = process_time()
@@ -68,14 +68,14 @@ def cpu_of_a_page(query: str) -> tuple[float, float]:
         return costs[0], costs[1]
 
 
-def with_ours() -> None:
-    """List a page from a stubbed client."""
+def list_stubbed_client() -> None:
+    """List a page from ``stubbed_client``."""
     with stubbed_client(JOB_ID, [ONE_PAGE]) as client:
         list(client.list_job_executions_for_job(JOB_ID))
 
 
-def with_a_bare_stubber() -> None:
-    """The same with what botocore has for it."""
+def list_with_stubber() -> None:
+    """List a page from a client with botocore's ``Stubber``."""
     credentials: dict[str, Any] = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
     boto3_client: Any = boto3.client("iot", region_name="us-east-1", **credentials)
     with Stubber(boto3_client) as stubber:
@@ -86,14 +86,16 @@ def with_a_bare_stubber() -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure everything, and print it."""
     for size in (0, 1_000, 100_000):
-        start = start_of_an_endpoint(size)
+        start = endpoint_start(size)
         print(f"an endpoint with {size:>7,} executions starts in {start:.1f} ms")
     for query in ("", "status=FAILED"):
-        first, later = cpu_of_a_page(query)
-        print(f"a page {query:<14} costs {first:.2f} ms of its server's CPU, {later:.2f} again")
-    pairs = [(milliseconds(with_ours), milliseconds(with_a_bare_stubber)) for _ in range(41)][1:]
+        first, later = page_cpu(query)
+        print(f"a page {query:<14} costs {first:.2f} ms of the server's CPU, {later:.2f} later")
+    pairs = [
+        (milliseconds(list_stubbed_client), milliseconds(list_with_stubber)) for _ in range(41)
+    ][1:]
     ours, bare = (median(times) for times in zip(*pairs, strict=True))
     ratio = median(ours / bare for ours, bare in pairs)
     print(f"a stubbed client takes {ours:.1f} ms, a bare Stubber {bare:.1f}: {ratio:.2f} times")

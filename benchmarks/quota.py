@@ -1,10 +1,10 @@
-"""A long listing under the service's quota of 10 requests a second, which others use as well.
+"""Lists a large job under the quota of 10 requests per second, which other clients use as well.
 
-Four listings at the same time, each against a service with a quota of its own. On three of them
-a neighbour asks now and then, never waits and never asks again: what of its requests is
-throttled, it has lost. Printed are the time against the least possible (pages / rate), how often
-the listing was throttled, how many of these throttles botocore's attempts did not outlast (the
-listing then waited a second and went on in place), and how the neighbour fared.
+Four listings run at the same time, each against a service with a quota of its own. On three of
+them, another client sends requests at a constant rate and never retries. The table has the elapsed
+time, also relative to the least possible (pages / quota); how many requests were throttled; how
+many ThrottlingErrors the listing got after botocore's retries, and continued after a second; and
+how many requests of the other client were throttled.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ PAGE_SIZE = 250
 
 
 class Scenario(NamedTuple):
-    """How the listing asks, and how often the neighbour does."""
+    """The listing's retry mode and rate, and the rate of the other client."""
 
     mode: Literal["standard", "adaptive"]
     requests_per_second: float | None
-    neighbour: float
+    other_rate: float
 
 
 SCENARIOS = (
@@ -43,34 +43,36 @@ SCENARIOS = (
 )
 
 
-def disturb(url: str, rate: float, stop: Event, fates: list[bool]) -> None:
-    """Ask ``rate`` times a second, and note each time whether there was an answer."""
+def send_requests(url: str, rate: float, stop: Event, outcomes: list[bool]) -> None:
+    """Send ``rate`` requests per second, and note whether each succeeded."""
     session = boto3.Session("testing", "testing", region_name="us-east-1")
     config = Config(retries={"total_max_attempts": 1})
     client = session.client("iot", endpoint_url=url, config=config)
     while not stop.wait(1 / rate):
         try:
             client.list_job_executions_for_job(jobId=JOB_ID, maxResults=1)
-            fates.append(True)
+            outcomes.append(True)
         except ClientError:
-            fates.append(False)
+            outcomes.append(False)
 
 
 def run(scenario: Scenario, fleet: list[JobExecutionSummary]) -> str:
-    """List the fleet once, and say how it went."""
-    stop, fates = Event(), list[bool]()
+    """List the fleet once, and return a row of the table."""
+    stop, outcomes = Event(), list[bool]()
     own_rate = scenario.requests_per_second
     config = Config(retries={"mode": scenario.mode})
     with (
         LocalEndpoint({JOB_ID: fleet}, requests_per_second=QUOTA) as endpoint,
         endpoint.client(config=config, requests_per_second=own_rate) as client,
     ):
-        neighbour = Thread(target=disturb, args=(endpoint.url, scenario.neighbour, stop, fates))
-        if scenario.neighbour:
-            neighbour.start()
+        other = Thread(
+            target=send_requests, args=(endpoint.url, scenario.other_rate, stop, outcomes)
+        )
+        if scenario.other_rate:
+            other.start()
         executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
         found: list[str] = []
-        given_up = 0
+        errors = 0
         start = time.monotonic()
         while True:
             try:
@@ -78,23 +80,23 @@ def run(scenario: Scenario, fleet: list[JobExecutionSummary]) -> str:
                     found.append(execution.thing_name)
                 break
             except ThrottlingError:
-                given_up += 1
+                errors += 1
                 time.sleep(1)
         seconds = time.monotonic() - start
         stop.set()
-        if scenario.neighbour:
-            neighbour.join()
+        if scenario.other_rate:
+            other.join()
         ours = sum("iotjobs-client" in request.user_agent for request in endpoint.requests)
     if found != [execution.thing_name for execution in fleet]:
         raise SystemExit(f"{scenario}: the listing is not exact")
     pages = -(-len(fleet) // PAGE_SIZE)
     if own_rate is not None and ours > pages:
         raise SystemExit(f"{scenario}: {ours - pages} requests were throttled")
-    rate = "as it comes" if own_rate is None else f"{own_rate:g}/s"
-    lost = f"{fates.count(False)} of {len(fates)}" if fates else "-"
+    rate = "no limit" if own_rate is None else f"{own_rate:g}/s"
+    lost = f"{outcomes.count(False)} of {len(outcomes)}" if outcomes else "-"
     return (
-        f"{scenario.mode:<10}{rate:<13}{f'{scenario.neighbour:g}/s':<11}{seconds:>7.1f} s"
-        f"{seconds / (pages / QUOTA):>12.2f}{ours - pages:>11}{given_up:>10}{lost:>17}"
+        f"{scenario.mode:<10}{rate:<13}{f'{scenario.other_rate:g}/s':<11}{seconds:>7.1f} s"
+        f"{seconds / (pages / QUOTA):>12.2f}{ours - pages:>11}{errors:>10}{lost:>18}"
     )
 
 
@@ -112,8 +114,8 @@ def main() -> None:
         f"{options.executions / PAGE_SIZE / QUOTA:g} s\n"
     )
     print(
-        f"{'mode':<10}{'requests':<13}{'neighbour':<11}{'time':>9}{'time/least':>12}"
-        f"{'throttled':>11}{'given up':>10}{'neighbour lost':>17}"
+        f"{'mode':<10}{'requests':<13}{'others':<11}{'time':>9}{'time/least':>12}"
+        f"{'throttled':>11}{'errors':>10}{'others throttled':>18}"
     )
     print("\n".join(lines))
 

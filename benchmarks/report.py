@@ -1,257 +1,363 @@
-"""What the benchmark found, as the page and the chart of the documentation."""
+"""Writes the benchmark's figures as a page of the documentation, with two charts."""
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from contenders import CLI, FLOOR, OUR_CLI, OURS, PREFETCH, RAW
+from contenders import (
+    AWS_CLI,
+    BOTO3,
+    GO,
+    JAVASCRIPT,
+    JSON,
+    LIMIT,
+    OUR_CLI,
+    OURS,
+    PACED,
+    PACED_PREFETCH,
+    PAGE_SIZE,
+    PREFETCH,
+    UTC,
+    Measured,
+)
 from matplotlib.figure import Figure
 
-OURS_COLOUR, OTHERS_COLOUR, FLOOR_COLOUR = "#0072B2", "#999999", "#E69F00"  # told apart by all
-GREY = "#808080"  # can be read on white and on black
+BLUE, ORANGE, GREY = "#2980B9", "#D55E00", "#777777"  # legible on white and on black
+MIB = 2**20
 
 PAGE = """# Benchmarks
 
-This page compares the cost of a listing with the alternatives. `python -m nox -s benchmark`
-measured it in {minutes:.1f} minutes and wrote the page. Each contender lists the same job
-of {size:,} executions in pages of 250 (a quarter of it if requests take time), in turn, from a
-service on loopback in another process. Machines differ and are noisy, so trust the ratios: each is
-the median of those within a round, with the smallest and the largest.
+This page compares the cost of a listing with that of other clients. `python -m nox -s benchmark`
+measured everything side by side in {minutes:.0f} minutes and wrote the page. In each round, all
+contenders list the same job in pages of 250, one after another, from a service on loopback in
+another process. Machines differ and are noisy, so trust the ratios. Each figure is the median over
+the rounds, with the smallest and the largest; a ratio compares two figures of the same round.
 
-Measured on {machine}; the local zone is UTC unless it says otherwise.
+CPU time is not elapsed time: AWS allows ten requests per second for an account, which is one page
+per 100 ms. Each contender needs less than that for a page, so [at the quota](#elapsed-time) a
+listing takes as long with any of them. CPU time counts if the machine has other work, or if you pay
+for it.
 
-## CPU
+Measured on {machine}, with {versions}.
 
-| | CPU per execution | times less than boto3's paginator | times the floor | first execution |
+## CPU time
+
+A job of {size:,} executions on CPython {usual}, listed by a process that has listed before:
+
+| | CPU per execution | relative to boto3 (lower is better) | relative to {limit} | peak memory |
 | --- | --- | --- | --- | --- |
 {cpu}
 
 ```{{image}} benchmarks.svg
-:alt: CPU time per execution, and time per page as listings get longer
-:width: 100%
+:alt: CPU time per execution
+:width: 420px
 ```
 
-The floor is `http.client` with `json.loads`: no signature, no retries, no objects. If the local
-zone has daylight saving, boto3 pays more for each time that it converts, because it looks up
-whether daylight saving applied then.
+*{limit}* is botocore's request and response, and `json.loads` of the body: the least that any
+library on botocore needs. *http.client + json.loads* has no signature, no retries and no objects.
+{others}
 
-## Where the time goes
+## Interpreters and time zones
 
-| | CPU per page of 250, in ms |
-| --- | --- |
-{profile}
+boto3 converts each time to the local zone. In a zone with daylight saving, it looks up for each
+whether daylight saving applied then. iotjobs_client returns times in UTC.
 
-The largest part is botocore's own work for a request: it resolves the endpoint, builds and signs
-the request, sends it through urllib3 and calls its event handlers. That costs the same for a page
-of one execution, and cannot be reduced without botocore's private parts. CPython's own parser
-reads the JSON; the objects with their times cost about as much as that.
+| | {boto3} | {ours} | relative to boto3 (lower is better) | relative to {limit} |
+| --- | --- | --- | --- | --- |
+{interpreters}
+
+This is how the CPU time of iotjobs_client divides:
+
+| | botocore's request and response | JSON | iotjobs_client itself |
+| --- | --- | --- | --- |
+{shares}
+
+botocore resolves the endpoint, builds and signs the request, sends it through urllib3 and calls its
+event handlers. This cannot be reduced without botocore's private parts. CPython's own parser reads
+the JSON. iotjobs_client itself checks the response and builds the objects with their times.
 
 ## Elapsed time
 
-Relative to boto3's paginator; below 1 is faster.
+This is the elapsed time of a page, if the service takes the first time for a request and the
+consumer works for the second on each page. The last two columns have
+`requests_per_second=10`, AWS's quota.
 
-| | no latency | 20 ms per request | 100 ms per request |
-| --- | --- | --- | --- |
-{wall}
+| request | consumer | {boto3} | {ours} | with `prefetch` | at quota | at quota, `prefetch` |
+| --- | --- | --- | --- | --- | --- | --- |
+{situations}
 
-If the consumer works 20 ms on each page, as long as the service takes, a listing with
-`prefetch=True` takes **{slow_consumer}** of the time without.
+**`prefetch=True` pays if a request and your work on a page take more than 100 ms together.** Below
+that, the quota sets the pace, and the consumer can work in the pauses. Above it, a page takes the
+longer of the two times instead of their sum. It does not shorten the requests themselves: each
+needs the token of the page before.
 
 ## Start
 
-| In a fresh process | Time |
-| --- | --- |
-{start}
+A fresh process, from its start to the end of one page:
+
+| | elapsed | CPU | CPU relative to boto3 (lower is better) |
+| --- | --- | --- | --- |
+{fresh}
 
 boto3 also loads `s3transfer` and its resources, which this operation does not need. If the
-milliseconds of a cold start matter, pass `IoTJobsClient` a client of botocore's own session, as in
-the last row, and never import boto3.
+milliseconds of a cold start matter, pass `IoTJobsClient` a client of botocore's own session and
+never import boto3.
 
-## Memory
+## Lists in memory
 
-| | peak memory of the process |
-| --- | --- |
-{peak}
+A list of {many:,} executions takes {kept_ours:.0f} MiB. boto3's dictionaries of the same
+executions take {kept_boto3:.0f} MiB, {kept_ratio:.1f} times as much.
 
-A list of 100,000 executions takes {kept_ours:.0f} MiB; boto3's dictionaries of the same take
-{kept_raw:.0f} MiB, {kept_ratio:.1f} times as much.
+Python's garbage collector starts after each {threshold:,} new objects, and from time to time it
+examines the whole list. After `gc.set_threshold(100_000)`, a list of {most:,} executions took
+{collected} of the CPU time. A loop that keeps nothing does not need this. Set the threshold back
+after the listing if the program makes cyclic garbage.
 
 ## From the shell
 
-A job of {large:,} executions, from the start of the process to its end:
+These are whole processes, from start to end, with their output read through a pipe: `iotjobs list
+--format ndjson` and the AWS CLI {awscli} (version 1, the one in the Python package index) with
+`--output json`.
 
-| | first row after | all rows after | peak memory |
-| --- | --- | --- | --- |
+| executions | | CPU | first row after | all rows after | peak memory |
+| --- | --- | --- | --- | --- | --- |
 {commands}
 
-`iotjobs list` takes {first_share} of the AWS CLI's time to the first row, {wall_share} of its
-time to the last, and {peak_share} of its memory. The AWS CLI keeps everything that it lists, so
-it takes more memory for larger jobs; `iotjobs list` takes the same for any, most of it for boto3
-and its model of the service.
+```{{image}} benchmarks-memory.svg
+:alt: Peak memory of iotjobs list and the AWS CLI for growing jobs
+:width: 420px
+```
 
-## Growth
+The AWS CLI keeps all executions until the listing ends, so its memory grows with the job.
+`iotjobs list` writes each page when it arrives.
 
-| Pages | Time per page | Memory grew by at most |
-| --- | --- | --- |
-{growth}
+## Run it yourself
 
-On logarithmic scales, the slope is {slope:.3f} from ten pages on; 1 would be time in proportion
-to the number of pages. 4,000 pages are 1,000,000 executions.
+`python -m nox -s benchmark` needs Linux, two idle cores, and Python 3.11. It also uses 3.13 if that
+is found. `-- --others` adds the SDKs for JavaScript and Go, and needs `npm` and Debian's packages
+`golang-go` and `golang-github-aws-aws-sdk-go-v2-dev`. A small run takes less than two minutes:
+
+```console
+$ python -m nox -s benchmark -- --rounds 1 --sizes 1000,10000 --output /tmp
+```
 """
 
 
-def median_and_spread(values: Sequence[float], digits: int = 1) -> str:
-    """Such as ``5.2 (4.9 to 5.8)``."""
-    median = f"{statistics.median(values):.{digits}f}"
-    return f"{median} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+def spread(values: Sequence[float], digits: int = 2, unit: str = "") -> str:
+    """Format values such as ``5.2 (4.9 to 5.8)``, or as one number if they are equal."""
+    median, least, most = statistics.median(values), min(values), max(values)
+    if least == most:
+        return f"{median:.{digits}f}{unit}"
+    return f"{median:,.{digits}f}{unit} ({least:,.{digits}f} to {most:,.{digits}f})"
 
 
-def ratios(
-    above: Iterable[Mapping[str, float]], below: Iterable[Mapping[str, float]], what: str
-) -> list[float]:
-    """Those of each round."""
-    return [a[what] / b[what] for a, b in zip(above, below, strict=True)]
+def ratios(found: Iterable[Measured], base: Iterable[Measured], what: str = "cpu") -> list[float]:
+    """Divide the figures of each round."""
+    return [one[what] / other[what] for one, other in zip(found, base, strict=True)]
+
+
+def scaled(found: Iterable[Measured], what: str, factor: float) -> list[float]:
+    """Return the figures in another unit."""
+    return [one[what] * factor for one in found]
 
 
 def rows(table: Iterable[Sequence[str]]) -> str:
-    """The body of a Markdown table."""
+    """Format the body of a Markdown table."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
 
-def exponent(growth: Mapping[int, float]) -> float:
-    """Of the power of the number of pages with which the time grows."""
-    points = [(math.log(n), math.log(n * each)) for n, each in growth.items() if n > 1]
-    return statistics.linear_regression(*zip(*points, strict=True)).slope
+def page_times(found: Iterable[Measured], pause: float) -> list[float]:
+    """Return the milliseconds per page between the first and the last page."""
+    return [
+        (one["wall"] - one["first"] - pause) * 1000 / (one["count"] / PAGE_SIZE - 1)
+        for one in found
+    ]
 
 
-def command_lines(found: Mapping[str, list[Mapping[str, float]]]) -> dict[str, Any]:
-    """What the page says of the command lines."""
-    return {
-        "large": round(found[CLI][0]["count"]),
-        "commands": rows(
-            (
-                f"`{name.partition(',')[0]}`",
-                f"{statistics.median(one['first'] for one in measured):.2f} s",
-                f"{statistics.median(one['wall'] for one in measured):.2f} s",
-                f"{max(one['peak'] for one in measured) / 2**20:.0f} MiB",
+def share_rows(cpu: Mapping[tuple[str, str], Mapping[str, list[Measured]]]) -> str:
+    """Format how this library's CPU time divides, for each interpreter in UTC."""
+    table = []
+    for (version, zone), found in cpu.items():
+        if zone == UTC:
+            limits, parsed = ratios(found[LIMIT], found[OURS]), ratios(found[JSON], found[OURS])
+            request = [(limit - json) * 100 for limit, json in zip(limits, parsed, strict=True)]
+            parts = (
+                request,
+                [each * 100 for each in parsed],
+                [100 - each * 100 for each in limits],
             )
-            for name, measured in found.items()
-        ),
-        **{
-            f"{what}_share": median_and_spread(ratios(found[OUR_CLI], found[CLI], what), 2)
-            for what in ("first", "wall", "peak")
-        },
-    }
+            table.append((f"CPython {version}", *(spread(part, 0, "%") for part in parts)))
+    return rows(table)
+
+
+def command_rows(commands: Mapping[str, Mapping[str, list[Measured]]]) -> str:
+    """Format the figures of the command lines, and their ratios."""
+    table = []
+    for size, found in commands.items():
+        for name, runs in found.items():
+            table.append(
+                (
+                    f"{int(size):,}",
+                    f"`{name}`",
+                    *(
+                        spread(scaled(runs, what, 1), unit=" s")
+                        for what in ("cpu", "first", "wall")
+                    ),
+                    spread(scaled(runs, "peak", 1 / MIB), 0, " MiB"),
+                )
+            )
+        relative = (
+            f"**{spread(ratios(found[OUR_CLI], found[AWS_CLI], what))}**"
+            for what in ("cpu", "first", "wall", "peak")
+        )
+        table.append((f"{int(size):,}", "relative to `aws` (lower is better)", *relative))
+    return rows(table)
 
 
 def write_report(results: Mapping[str, Any], folder: Path) -> None:
-    """Write ``benchmarks.md`` and ``benchmarks.svg``."""
-    compared, size = results["compared"], results["size"]
-    quick = compared[0.0]
-    cost = {
-        name: statistics.median(one["cpu"] for one in found) / size * 1e6
-        for name, found in quick.items()
-    }
-    without, ahead = results["slow_consumer"][OURS], results["slow_consumer"][PREFETCH]
-    growth = {pages: one["wall"] for pages, one in results["growth"].items()}
-    starts, kept = results["starts"], results["kept"]
-    attrs = starts.pop("import attrs")
-    above = [b - a for a, b in zip(attrs, starts.pop("import iotjobs_client"), strict=True)]
-    start = [
-        (
-            "`import iotjobs_client`, above `import attrs`",
-            f"{statistics.median(above) * 1000:.1f} ms",
-        )
-    ]
-    for name, found in starts.items():
-        against = [a / b for a, b in zip(found, starts[RAW], strict=True)]
-        milliseconds = statistics.median(found) * 1000
-        start.append(
-            (
-                f"first execution: {name}",
-                f"{milliseconds:.0f} ms, {median_and_spread(against, 2)} of boto3's",
-            )
-        )
+    """Write ``benchmarks.md``, ``benchmarks.svg`` and ``benchmarks-memory.svg``."""
+    cpu: dict[tuple[str, str], dict[str, list[Measured]]] = {}
+    for version, zone, name, found in results["cpu"]:
+        cpu.setdefault((version, zone), {})[name] = found
+    usual = cpu[results["usual"], UTC]
+    size, fresh, kept = results["size"], results["fresh"], results["kept"]
+    per_execution = {name: scaled(found, "cpu", 1e6 / size) for name, found in usual.items()}
+    default, raised = results["collected"].values()
     page = PAGE.format(
-        minutes=results["minutes"],
-        size=size,
-        machine=results["machine"],
+        **{name: results[name] for name in ("machine", "minutes", "size", "usual", "many", "most")},
+        **{name: results[name] for name in ("awscli", "threshold")},
+        versions=", ".join(results["versions"]),
+        limit=LIMIT,
+        boto3=BOTO3,
+        ours=OURS,
         cpu=rows(
             (
                 name,
-                f"{cost[name]:.1f} µs",
-                median_and_spread(ratios(quick[RAW], found, "cpu")),
-                median_and_spread(ratios(found, quick[FLOOR], "cpu")),
-                f"{statistics.median(one['first'] for one in found) * 1000:.1f} ms",
+                spread(per_execution[name], 1, " µs"),
+                spread(ratios(found, usual[BOTO3])),
+                spread(ratios(found, usual[LIMIT])),
+                f"{max(scaled(found, 'peak', 1 / MIB)):.0f} MiB",
             )
-            for name, found in quick.items()
+            for name, found in usual.items()
+            if name != JSON
         ),
-        profile=rows((name, f"{spent:.2f}") for name, spent in results["profile"].items()),
-        wall=rows(
+        others=OTHERS if GO in usual else NO_OTHERS,
+        interpreters=rows(
             (
-                name,
+                f"CPython {version}, {zone}",
                 *(
-                    median_and_spread(ratios(found[name], found[RAW], "wall"), 2)
-                    for found in compared.values()
+                    spread(scaled(found[name], "cpu", 1e6 / size), 1, " µs")
+                    for name in (BOTO3, OURS)
+                ),
+                spread(ratios(found[OURS], found[BOTO3])),
+                spread(ratios(found[OURS], found[LIMIT])),
+            )
+            for (version, zone), found in cpu.items()
+        ),
+        shares=share_rows(cpu),
+        situations=rows(
+            (
+                f"{latency * 1000:.0f} ms",
+                f"{pause * 1000:.0f} ms",
+                *(
+                    spread(page_times(found[name], pause), 0, " ms")
+                    for name in (BOTO3, OURS, PREFETCH, PACED, PACED_PREFETCH)
                 ),
             )
-            for name in quick
+            for latency, pause, found in results["situations"]
         ),
-        slow_consumer=median_and_spread(ratios(ahead, without, "wall"), 2),
-        start=rows(start),
-        peak=rows(
-            (name, f"{max(one['peak'] for one in found) / 2**20:.0f} MiB")
-            for name, found in quick.items()
+        fresh=rows(
+            (
+                name,
+                spread(scaled(found, "wall", 1000), 0, " ms"),
+                spread(scaled(found, "cpu", 1000), 0, " ms"),
+                spread(ratios(found, fresh[BOTO3])),
+            )
+            for name, found in fresh.items()
         ),
-        kept_ours=kept[OURS] / 2**20,
-        kept_raw=kept[RAW] / 2**20,
-        kept_ratio=kept[RAW] / kept[OURS],
-        growth=rows(
-            (f"{n:,}", f"{one['wall'] * 1000:.2f} ms", f"{one['grown'] / 2**20:.1f} MiB")
-            for n, one in results["growth"].items()
-        ),
-        slope=exponent(growth),
-        **command_lines(results["commands"]),
+        kept_ours=kept[OURS] / MIB,
+        kept_boto3=kept[BOTO3] / MIB,
+        kept_ratio=kept[BOTO3] / kept[OURS],
+        collected=spread(ratios(raised, default)),
+        commands=command_rows(results["commands"]),
     )
     (folder / "benchmarks.md").write_text(page)
-    draw(cost, growth, folder / "benchmarks.svg")
+    draw_cpu(per_execution, folder / "benchmarks.svg")
+    draw_memory(results["commands"], folder / "benchmarks-memory.svg")
 
 
-def draw(cost: Mapping[str, float], growth: Mapping[int, float], file: Path) -> None:
-    """The costs as bars, and below them the growth as a line; for light and dark pages."""
-    plain = {"text.color": GREY, "axes.edgecolor": GREY, "axes.labelcolor": GREY}
-    plain |= {"xtick.color": GREY, "ytick.color": GREY}
-    mpl.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "iotjobs-client", "font.size": 12})
-    mpl.rcParams.update(plain)
-    figure = Figure(figsize=(8, 7.5), layout="constrained")
-    bars, line = figure.subplots(2, 1, gridspec_kw={"height_ratios": [3, 2]})
-    names = sorted(cost, key=lambda name: cost[name])
-    colours = [
-        OURS_COLOUR
-        if name.startswith("iotjobs")
-        else FLOOR_COLOUR
-        if name == FLOOR
-        else OTHERS_COLOUR
-        for name in names
-    ]
-    drawn = bars.barh(names, [cost[name] for name in names], color=colours)
-    bars.bar_label(drawn, fmt="%.1f", padding=3)
-    bars.invert_yaxis()
-    bars.margins(x=0.12)
-    bars.set_title("CPU time per execution")
-    bars.set_xlabel("µs (less is better)")
-    line.plot(list(growth), [each * 1000 for each in growth.values()], "o-", color=OURS_COLOUR)
-    line.set_xscale("log")
-    line.set_ylim(bottom=0)
-    line.set_title("Elapsed time per page")
-    line.set_xlabel("pages")
-    line.set_ylabel("ms per page")
-    for axes in (bars, line):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_facecolor("none")
+OTHERS = """The SDK for Go is the one that Debian has, which is some years old. Both SDKs run in a
+process that keeps its client, like the contenders in Python."""
+NO_OTHERS = "`-- --others` adds the SDKs for JavaScript and Go."
+
+
+def new_chart(height: float) -> tuple[Figure, Any]:
+    """Return a chart that is legible at 390 px, on light and dark pages."""
+    grey = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    mpl.rcParams.update(dict.fromkeys(grey, GREY))
+    mpl.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "iotjobs-client", "font.size": 11})
+    figure = Figure(figsize=(4.2, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_facecolor("none")
+    return figure, axes
+
+
+def to_errors(values: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Return the distances from each median to the smallest and the largest value."""
+    medians = [statistics.median(each) for each in values]
+    low = [median - min(each) for median, each in zip(medians, values, strict=True)]
+    return [low, [max(each) - median for median, each in zip(medians, values, strict=True)]]
+
+
+def draw_cpu(per_execution: Mapping[str, Sequence[float]], file: Path) -> None:
+    """Draw a bar for each contender, with its name and median above it."""
+    names = [name for name in (BOTO3, OURS, JAVASCRIPT, GO, LIMIT) if name in per_execution]
+    values = [per_execution[name] for name in names]
+    medians = [statistics.median(each) for each in values]
+    figure, axes = new_chart(0.9 + 0.62 * len(names))
+    places = range(len(names))
+    colours = [BLUE if name == OURS else "#AAAAAA" for name in names]
+    error = {"ecolor": ORANGE, "capsize": 4, "elinewidth": 1.5}
+    axes.barh(places, medians, 0.4, color=colours, xerr=to_errors(values), error_kw=error)
+    for place, name, median in zip(places, names, medians, strict=True):
+        weight = "bold" if name == OURS else "normal"
+        axes.text(0, place - 0.28, f"{name}: {median:.1f} µs", va="bottom", weight=weight)
+    axes.set_ylim(len(names) - 0.7, -0.7)
+    axes.set_yticks([])
+    axes.set_xlim(left=0)
+    axes.set_xlabel("µs of CPU per execution (lower is better)")
+    figure.savefig(file, metadata={"Date": None}, transparent=True)
+
+
+def draw_memory(commands: Mapping[str, Mapping[str, list[Measured]]], file: Path) -> None:
+    """Draw a line for each command, with its name above the last point."""
+    figure, axes = new_chart(3)
+    sizes = [int(size) for size in commands]
+    for name, colour in ((AWS_CLI, GREY), (OUR_CLI, BLUE)):
+        values = [scaled(found[name], "peak", 1 / MIB) for found in commands.values()]
+        medians = [statistics.median(each) for each in values]
+        axes.errorbar(
+            sizes, medians, to_errors(values), marker="o", color=colour, ecolor=ORANGE, capsize=4
+        )
+        axes.annotate(
+            f"{name}: {medians[-1]:,.0f} MiB",
+            (sizes[-1], medians[-1]),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="right",
+            color=colour,
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set_ylim(25, 4_000)
+    axes.set_yticks([50, 200, 1_000], ["50", "200", "1,000"])
+    axes.set_xlabel("executions")
+    axes.set_ylabel("peak memory in MiB")
     figure.savefig(file, metadata={"Date": None}, transparent=True)

@@ -1,4 +1,4 @@
-"""Services in another process, so that what they cost is not counted."""
+"""Runs services in another process, so that their CPU time is not counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JOB_ID = "firmware-42"
 
 
 def serve(sizes: Mapping[str, int], services: list[dict[str, Any]], connection: Connection) -> None:
-    """Serve last night's jobs, over on all their things, until ``connection`` says stop."""
+    """Serve jobs whose executions are all terminal, until a message arrives on ``connection``."""
     statuses = [status for status in JobExecutionStatus if status.is_terminal]
     fleet = make_fleet(max(sizes.values()), statuses=statuses)
     jobs = {job_id: fleet[:size] for job_id, size in sizes.items()}
@@ -28,10 +28,12 @@ def serve(sizes: Mapping[str, int], services: list[dict[str, Any]], connection: 
 
 @contextmanager
 def served(sizes: int | Mapping[str, int], *services: dict[str, Any]) -> Iterator[list[str]]:
-    """The URLs of a ``LocalEndpoint`` for each of ``services``, which are its options.
+    """Yield the URL of a ``LocalEndpoint`` for each of ``services``, which are its options.
 
-    They have jobs of the given sizes, whose things are called ``thing-0`` and so on; a mere
-    number is the size of ``JOB_ID``.
+    Args:
+        sizes: The job IDs and the sizes of the jobs, or the size of ``JOB_ID`` alone. The things
+            are called ``thing-0``, ``thing-1`` and so on.
+        services: The options of each endpoint.
     """
     if isinstance(sizes, int):
         sizes = {JOB_ID: sizes}

@@ -1,7 +1,7 @@
-"""How long a listing keeps an event loop from all else that runs on it.
+"""Measures how long a listing blocks the event loop for other tasks.
 
-A ticker beside the listing asks to be woken every millisecond, and notes how late it is. The
-loop is in asyncio's normal mode; an idle one shows what the machine does to any loop.
+A task sleeps for a millisecond again and again, and notes how late it wakes up, while a listing
+runs on the same loop. An idle loop shows how late the machine itself makes it.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ ROUNDS = 10
 
 
 async def idle(_: JobExecutionPaginator) -> None:
-    """Nothing."""
+    """List nothing."""
     await asyncio.sleep(1)
 
 
 async def blocking(paginator: JobExecutionPaginator) -> None:
-    """What not to do: the synchronous form on the loop, which it gives way to at each page."""
+    """List synchronously on the loop, and let other tasks run after each page: do not copy this."""
     for _ in paginator.pages():
         await asyncio.sleep(0)
 
 
 async def by_execution(paginator: JobExecutionPaginator) -> None:
-    """The asynchronous form."""
+    """List asynchronously."""
     async for _ in paginator:
         pass
 
 
 async def six_at_once(paginator: JobExecutionPaginator) -> None:
-    """As many listings at the same time."""
+    """Run six asynchronous listings at the same time."""
     await asyncio.gather(*(by_execution(paginator) for _ in range(6)))
 
 
 async def lateness(work: Awaitable[None]) -> list[float]:
-    """By how many milliseconds a ticker is late while ``work`` is done, sorted."""
+    """Return by how many milliseconds the task was late during ``work``, sorted."""
     late: list[float] = []
 
     async def tick() -> None:
@@ -59,7 +59,7 @@ async def lateness(work: Awaitable[None]) -> list[float]:
 
 
 def main() -> None:
-    """Measure each way, and print a table."""
+    """Measure each way to list, and print a table."""
     ways: list[Callable[[JobExecutionPaginator], Awaitable[None]]]
     ways = [idle, blocking, by_execution, six_at_once]
     session = boto3.Session("testing", "testing", region_name="us-east-1")
