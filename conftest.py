@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 from sybil import Sybil
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
@@ -25,6 +26,20 @@ pytest_plugins = ["iotjobs_client.testing.fixtures", "pytester"]
 settings.register_profile("quick", deadline=None, max_examples=200, stateful_step_count=40)
 settings.register_profile("nightly", settings.get_profile("quick"), max_examples=10_000)
 settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the examples of the README and of the docs, and keep the order of examples.
+
+    The examples need not run on each Python. An example continues those before it in its file,
+    but pytest-randomly shuffles the items.
+    """
+    examples = [item for item in items if isinstance(item, SybilItem)]
+    in_order = iter(sorted(examples, key=lambda item: (item.path, item.example.line)))
+    items[:] = [next(in_order) if isinstance(item, SybilItem) else item for item in items]
+    for item in items:
+        if item.path.relative_to(config.rootpath).parts[0] not in ("tests", "src"):
+            item.add_marker(pytest.mark.one_python)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "types_without_stubs", "tests", "docs"]
+nox.options.sessions = ["lint", "types", "types_without_stubs", "tests", "examples", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PYPROJECT)
@@ -32,20 +32,28 @@ def runs(version: str) -> bool:
 FOUND = [version for version in SUPPORTED if runs(version)]
 
 
-def run_tests(session: nox.Session, *packages: str) -> None:
+def run_tests(session: nox.Session, *packages: str, options: tuple[str, ...]) -> None:
     """Install the package as a user would, not the source folder, and run the tests on it."""
     session.install(".[cli,plot]", *packages, *group("tests"))
-    # Most of a test's time is waiting; an example goes on from those before it in its file.
-    everything = ["--numprocesses=3", "--dist=loadfile"]
-    if session.python in (None, FOUND[-1]):  # to measure it takes a fifth of the time
-        everything.append("--cov")
+    # uv does not compile what it installs. Each process of the tests would compile boto3 again.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    # Tests often wait. An example continues those before it in its file.
+    everything = ("--numprocesses=3", "--dist=loadfile", *options)
     session.run("pytest", *(session.posargs or everything))
 
 
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
-    """The tests and every example, on each supported Python found here; coverage on the newest."""
-    run_tests(session)
+    """Run the tests on each supported Python found here, and measure coverage on the newest."""
+    # Measuring coverage takes a fifth of the time.
+    coverage = ("--cov",) if session.python in (None, FOUND[-1]) else ()
+    run_tests(session, options=("-m", "not one_python", *coverage))
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run every example of the README and docs, and the tests that need only one Python."""
+    run_tests(session, options=("-m", "one_python"))
 
 
 @nox.session(python=SUPPORTED[0] if SUPPORTED[0] in FOUND else None)
@@ -54,7 +62,8 @@ def lowest(session: nox.Session) -> None:
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"].values()
     admitted = [*project["dependencies"], *(each for extra in extras for each in extra)]
-    run_tests(session, *(requirement.replace(">=", "==") for requirement in admitted))
+    lowest_versions = (requirement.replace(">=", "==") for requirement in admitted)
+    run_tests(session, *lowest_versions, options=("-m", "not one_python"))
 
 
 @nox.session
@@ -75,8 +84,8 @@ def kit(session: nox.Session) -> None:
 @nox.session
 def frames(session: nox.Session) -> None:
     """The examples that need pandas, polars, Arrow and Dask, on one Python."""
-    session.install(".", *group("tests"), *group("frames"))
-    session.run("pytest", "docs/dataframes.md")
+    session.install(".[cli]", *group("tests"), *group("frames"))
+    session.run("pytest", "docs/dataframes.md", "tests/command_line/dataframes.py")
     session.run("python", "examples/scale_out.py", *session.posargs)
 
 
@@ -84,7 +93,7 @@ def frames(session: nox.Session) -> None:
 def storms(session: nox.Session) -> None:
     """Ten thousand storms of each kind, where the tests have two hundred; some minutes."""
     session.install(".", *group("tests"))
-    nightly = ("--hypothesis-profile=nightly", "--override-ini=faulthandler_timeout=0")
+    nightly = ("--hypothesis-profile=nightly", "--timeout=0")
     storms = ("tests/test_storms.py", "tests/test_races.py", "tests/test_security.py")
     session.run("pytest", *nightly, *(session.posargs or storms))
 
@@ -190,17 +199,20 @@ def demo(session: nox.Session) -> None:
     session.run("python", "examples/demo.py")
 
 
-@nox.session
+@nox.session(python="3.11" if "3.11" in FOUND else None)
 def benchmark(session: nox.Session) -> None:
-    """This library next to others, side by side, written to docs/benchmarks.md; some minutes."""
+    """Compare the library with others and write docs/benchmarks.md; takes about ten minutes."""
     session.install(".[cli]", *group("benchmark"))
-    others = []
-    for name, package in (("--aio", "aiobotocore"), ("--cli", "awscli")):
-        # Each in a folder of its own, for they need other versions of botocore.
-        folder = str(Path(session.create_tmp(), package))
-        session.install("--quiet", "--upgrade", "--target", folder, package)
-        others += [name, folder]
-    session.run("python", "benchmarks/compare.py", *others, *session.posargs)
+    folder = Path(session.create_tmp())
+    # aiobotocore needs another version of botocore than boto3.
+    aiobotocore, newer = str(folder / "aiobotocore"), str(folder / "3.13/bin/python")
+    session.install("--quiet", "--upgrade", "--target", aiobotocore, "aiobotocore")
+    options = ["--aiobotocore", aiobotocore]
+    if "3.13" in FOUND:
+        session.run("python3.13", "-m", "venv", str(folder / "3.13"), external=True)
+        session.run(newer, "-m", "pip", "install", "--quiet", ".", external=True)
+        options += ["--python", newer]
+    session.run("python", "benchmarks/compare.py", *options, *session.posargs)
 
 
 @nox.session

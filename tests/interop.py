@@ -73,7 +73,7 @@ def with_our_command_line(job_id: str, status: str | None) -> list[dict[str, Any
 
 def to_summary(row: dict[str, Any]) -> JobExecutionSummary:
     times = {
-        name: value and datetime.fromisoformat(value)
+        name: value and datetime.fromisoformat(value.replace("Z", "+00:00"))
         for name, value in row.items()
         if name.endswith("_at")
     }

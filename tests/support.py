@@ -18,6 +18,7 @@ from unittest import mock
 import boto3
 from botocore.config import Config
 from typing_extensions import Self
+from urllib3.connection import HTTPConnection
 
 from iotjobs_client import (
     IoTJobsClient,
@@ -25,7 +26,7 @@ from iotjobs_client import (
     JobExecutionPageIterator,
     JobExecutionSummary,
 )
-from iotjobs_client.testing import make_response
+from iotjobs_client.testing import LocalEndpoint, make_response
 
 if TYPE_CHECKING:
     import pytest
@@ -155,6 +156,24 @@ class RawServer:
         self._thread.join()
 
 
+@contextmanager
+def held_response(endpoint: LocalEndpoint, number: int) -> Iterator[Event]:
+    """Hold the response to a request until the event is set. Requests are counted from 1."""
+    may_respond = Event()
+
+    def wait(_: float) -> bool:
+        if len(endpoint.requests) == number:
+            assert may_respond.wait(60)
+        return False
+
+    # The endpoint waits for its latency with this event.
+    with mock.patch.object(endpoint._is_closing, "wait", wait):
+        try:
+            yield may_respond
+        finally:
+            may_respond.set()
+
+
 @cache
 def session() -> boto3.Session:
     """One for all, since it keeps the service's model, which takes long to read."""
@@ -167,10 +186,34 @@ def boto3_client(url: str, **config: Any) -> Any:
     return session().client("iot", endpoint_url=url, config=Config(**config))
 
 
-def owning_client(url: str) -> IoTJobsClient:
+def owning_client(url: str, **config: Any) -> IoTJobsClient:
     """A client of the server at ``url`` that builds its boto3 client as above."""
-    config = Config(retries=ONCE, read_timeout=1)
-    return IoTJobsClient(session=session(), endpoint_url=url, config=config)
+    config.setdefault("retries", ONCE)
+    return IoTJobsClient(session=session(), endpoint_url=url, config=Config(**config))
+
+
+@contextmanager
+def short_read_timeout(endpoint: LocalEndpoint, *numbers: int) -> Iterator[None]:
+    """Shorten the read timeout of the requests with these numbers, counted from 1.
+
+    It begins once the endpoint has received the request, and other requests keep the client's
+    timeout, so a slow machine causes no other timeout.
+    """
+    get_response = HTTPConnection.getresponse
+    sent = 0
+
+    def getresponse(connection: HTTPConnection) -> Any:
+        nonlocal sent
+        sent += 1
+        number = sent
+        wait_until(lambda: len(endpoint.requests) >= number)
+        if number in numbers:
+            connection.timeout = 0.05  # urllib3 2 applies it to the socket
+            connection.sock.settimeout(0.05)
+        return get_response(connection)
+
+    with mock.patch.object(HTTPConnection, "getresponse", getresponse):
+        yield
 
 
 def list_rest(url: str, resume_token: str | None, **options: Any) -> list[JobExecutionSummary]:
@@ -181,7 +224,8 @@ def list_rest(url: str, resume_token: str | None, **options: Any) -> list[JobExe
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    """Fail only if the condition never becomes true."""
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -259,11 +303,8 @@ class ListRest(Protocol):
 
 
 @contextmanager
-def fresh_processes() -> Iterator[ListRest]:
-    """``list_rest``, each time in a process of its own that knows nothing of any listing."""
-    context = multiprocessing.get_context("forkserver")
-    # What each process would import, for itself or because it is what was run here.
-    context.set_forkserver_preload(["boto3", "botocore.client", "coverage", "pytest"])
-    with context.Pool(3, maxtasksperchild=1) as pool:  # so that one is always ready
-        # With a timeout, for a pool waits for ever where a process of its dies.
+def other_process() -> Iterator[ListRest]:
+    """``list_rest`` in another process, which knows only the URL and the token."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        # A pool waits forever if its process dies.
         yield lambda *arguments: pool.apply_async(list_rest, arguments).get(timeout=60)

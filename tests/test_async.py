@@ -24,6 +24,7 @@ from support import (
     JOB_ID,
     FleetClient,
     ScriptedClient,
+    held_response,
     owning_client,
     wait_until,
     watched_threads,
@@ -72,6 +73,47 @@ class SilentClient(FleetClient):
             self.answered += 1
 
 
+class VirtualClock:
+    """The clock of a rate limit: only its pauses advance it, and they take no time.
+
+    A pause of a task does not end while ``is_stopped`` is true.
+    """
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.is_stopped = False
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    async def sleep_in_task(self, seconds: float) -> None:
+        end = self.time + seconds
+        await real_sleep(0)
+        while self.is_stopped:
+            await real_sleep(0.001)
+        self.time = max(self.time, end)
+
+
+INTERVAL = 1_000.0  # seconds, of a virtual clock
+real_sleep = asyncio.sleep
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    clock = VirtualClock()
+
+    async def sleep(seconds: float) -> None:
+        is_pause = seconds > INTERVAL / 2
+        await (clock.sleep_in_task(seconds) if is_pause else real_sleep(seconds))
+
+    monkeypatch.setattr("iotjobs_client._request.time", clock)
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    return clock
+
+
 def block_the_loop(seconds: float) -> None:
     sleep(seconds)
 
@@ -113,10 +155,14 @@ class TestForms:
                 else:
                     with pytest.raises(asyncio.TimeoutError):
                         await asyncio.wait_for(anext(pages), 0.05)
+                may_respond.set()
                 found = [execution async for page in pages for execution in page.executions]
                 assert found == fleet
 
-        with LocalEndpoint({JOB_ID: fleet}, faults={4: "slow"}) as endpoint:
+        with (
+            LocalEndpoint({JOB_ID: fleet}) as endpoint,
+            held_response(endpoint, 4) as may_respond,
+        ):
             anyio.run(main) if library == "anyio" else asyncio.run(main())
             assert len(endpoint.requests) == 6
 
@@ -337,16 +383,20 @@ class TestRate:
         assert len(threads) == len(fleet.calls) == 1
 
     @pytest.mark.parametrize("form", ["anext", "next"])
-    def test_a_cancelled_wait_for_a_slot_leaves_the_iterator_usable(self, form: str) -> None:
+    def test_a_cancelled_wait_for_a_slot_leaves_the_iterator_usable(
+        self, form: str, clock: VirtualClock
+    ) -> None:
         """In either form, with all executions."""
         fleet = FleetClient(FLEET)
-        client = IoTJobsClient(fleet, requests_per_second=5)
+        client = IoTJobsClient(fleet, requests_per_second=1 / INTERVAL)
 
         async def main() -> None:
             executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
             found = await take(executions, PAGE_SIZE)
+            clock.is_stopped = True
             for _ in range(3):
                 await cancelled_in_request(executions)
+            clock.is_stopped = False
             if form == "anext":
                 found += [e async for e in executions]
             else:
@@ -356,37 +406,40 @@ class TestRate:
 
         asyncio.run(main())
 
-    def test_a_cancelled_task_does_not_cancel_others_that_wait_for_the_slot(self) -> None:
+    def test_a_cancelled_task_does_not_cancel_others_that_wait_for_the_slot(
+        self, clock: VirtualClock
+    ) -> None:
         """Of two tasks that share an iterator, one goes on."""
         fleet = FleetClient(FLEET)
-        client = IoTJobsClient(fleet, requests_per_second=5)
+        client = IoTJobsClient(fleet, requests_per_second=1 / INTERVAL)
 
         async def main() -> None:
             executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
             found = await take(executions, PAGE_SIZE)
+            clock.is_stopped = True
             cancelled = asyncio.ensure_future(anext(executions))
             patient = asyncio.ensure_future(anext(executions))
             await asyncio.sleep(0)
             cancelled.cancel()
             await asyncio.wait([cancelled])
+            clock.is_stopped = False
             found.append(await patient)
             assert len(fleet.calls) == 2
             assert [*found, *[e async for e in executions]] == FLEET
 
         asyncio.run(main())
 
-    def test_tasks_that_wait_for_the_same_page_share_one_slot(self) -> None:
+    def test_tasks_that_wait_for_the_same_page_share_one_slot(self, clock: VirtualClock) -> None:
         """Ten tasks list as fast as one: two intervals for three pages, not twenty."""
-        interval = 0.1
         starts: list[float] = []
 
         class Clocked(FleetClient):
             def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
-                starts.append(monotonic())
+                starts.append(clock.time)
                 return super().list_job_executions_for_job(**arguments)
 
         async def main() -> None:
-            client = IoTJobsClient(Clocked(FLEET), requests_per_second=1 / interval)
+            client = IoTJobsClient(Clocked(FLEET), requests_per_second=1 / INTERVAL)
             executions = aiter(client.list_job_executions_for_job(JOB_ID, page_size=7))
 
             async def work() -> list[JobExecutionSummary]:
@@ -396,8 +449,7 @@ class TestRate:
             assert sum(map(len, found)) == len(FLEET)
 
         asyncio.run(main())
-        assert len(starts) == 3
-        assert starts[-1] - starts[0] < 10 * interval
+        assert starts == pytest.approx([0, INTERVAL, 2 * INTERVAL])
 
     @pytest.mark.parametrize("rate", [20, 1_000_000])
     def test_a_busy_loop_does_not_miss_its_slots_for_ever(self, rate: float) -> None:
@@ -559,33 +611,29 @@ class TestSharing:
     def test_several_listings_at_once_leave_the_loop_free(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """In asyncio's debug mode, over real HTTP, a ticker beside them."""
+        """In asyncio's debug mode: the loop runs a callback during each request."""
         fleet = make_fleet(1000)
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0.001)
-                ticks += 1
 
         async def main() -> None:
-            asyncio.get_running_loop().slow_callback_duration = 1
-            ticker = asyncio.ensure_future(tick())
-            async with owning_client(endpoint.url) as client:
-                _ = client.boto3_client
+            loop = asyncio.get_running_loop()
+            loop.slow_callback_duration = 10
 
-                async def found(prefetch: bool) -> list[JobExecutionSummary]:  # noqa: FBT001
-                    paginator = client.list_job_executions_for_job(JOB_ID, prefetch=prefetch)
-                    return [execution async for execution in paginator]
+            class WaitsForTheLoop(FleetClient):
+                def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+                    has_run = threading.Event()
+                    loop.call_soon_threadsafe(has_run.set)
+                    assert has_run.wait(30)
+                    return super().list_job_executions_for_job(**arguments)
 
-                assert await asyncio.gather(*map(found, [False, True] * 3)) == [fleet] * 6
-            ticker.cancel()
+            client = IoTJobsClient(WaitsForTheLoop(fleet))
 
-        with LocalEndpoint({JOB_ID: fleet}, latency=0.05) as endpoint:
-            asyncio.run(main(), debug=True)
-        # At least 200 ms of waiting: 200 ticks on a free loop, and four where each page blocks it.
-        assert ticks > 20
+            async def found(prefetch: bool) -> list[JobExecutionSummary]:  # noqa: FBT001
+                paginator = client.list_job_executions_for_job(JOB_ID, prefetch=prefetch)
+                return [execution async for execution in paginator]
+
+            assert await asyncio.gather(*map(found, [False, True] * 3)) == [fleet] * 6
+
+        asyncio.run(main(), debug=True)
         assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 

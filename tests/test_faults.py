@@ -13,8 +13,9 @@ from support import (
     JOB_ID,
     ListRest,
     async_form,
-    fresh_processes,
+    other_process,
     owning_client,
+    short_read_timeout,
     to_item,
 )
 
@@ -188,7 +189,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[ListRest]:
-    with fresh_processes() as list_elsewhere:
+    with other_process() as list_elsewhere:
         yield list_elsewhere
 
 
@@ -218,6 +219,7 @@ def test_each_fault_is_told_and_survived(
         LocalEndpoint({JOB_ID: FLEET}, faults={1: fault, 3: fault}) as endpoint,
         owning_client(endpoint.url) as client,
         async_form() if form == "async for" else nullcontext(),
+        short_read_timeout(endpoint, 1, 3) if fault in ("stall", "hang") else nullcontext(),
     ):
         listing = client.list_job_executions_for_job(
             JOB_ID, page_size=PAGE_SIZE, prefetch=form == "prefetch"

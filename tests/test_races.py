@@ -11,11 +11,13 @@ import attrs
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
-from support import JOB_ID, owning_client
+from support import JOB_ID, owning_client, wait_until
 from test_storms import ALL, Weather, options
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
+
+pytestmark = pytest.mark.one_python
 
 # Retries left out, which make another execution.
 FORWARD = {
@@ -101,6 +103,7 @@ def test_forward_moves_meanwhile_are_never_missed(
     seed: int, statuses: list[JobExecutionStatus] | None
 ) -> None:
     """Over real HTTP, while another thread moves them: each is there, its last state last."""
+    attempts = 0
     weights = {"QUEUED": 8, "IN_PROGRESS": 3, "SUCCEEDED": 1, "FAILED": 1}
     fleet = make_fleet(300, seed=seed, statuses=weights)
     moves = random.Random(seed)
@@ -108,7 +111,9 @@ def test_forward_moves_meanwhile_are_never_missed(
     with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
 
         def move() -> None:
+            nonlocal attempts
             while not done.wait(0.0005):
+                attempts += 1
                 thing_name = f"thing-{moves.randrange(300)}"
                 try:
                     endpoint.move(JOB_ID, thing_name, moves.choice(ALL[1:]))
@@ -119,7 +124,12 @@ def test_forward_moves_meanwhile_are_never_missed(
         thread.start()
         try:
             listing = client.list_job_executions_for_job(JOB_ID, status=statuses, page_size=10)
-            seen = statuses_seen(list(listing))
+            found: list[JobExecutionSummary] = []
+            for page in listing.pages():
+                found += page.executions
+                before = attempts
+                wait_until(lambda: attempts > before + 10)  # noqa: B023
+            seen = statuses_seen(found)
         finally:
             done.set()
             thread.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +15,7 @@ from support import JOB_ID, FleetClient
 from iotjobs_client import IoTJobsClient, JobExecutionIterator
 from iotjobs_client.testing import make_fleet
 
-INTERVAL = 0.05
+INTERVAL = 1_000.0  # seconds, more than a slow machine takes for a test
 DAY = 86_400
 
 
@@ -50,7 +51,7 @@ def test_a_frozen_clock_does_not_delay_a_request_by_more_than_an_interval(
 def test_a_frozen_clock_does_not_stop_an_event_loop() -> None:
     """If the loop itself sees the real time, a listing on it goes on."""
     fleet = make_fleet(3)
-    client = IoTJobsClient(FleetClient(fleet), requests_per_second=1 / INTERVAL)
+    client = IoTJobsClient(FleetClient(fleet), requests_per_second=20)
 
     async def collect() -> list[Any]:
         return [e async for e in client.list_job_executions_for_job(JOB_ID, page_size=1)]
@@ -87,23 +88,23 @@ def test_a_clock_that_jumps_does_not_delay_a_request(
     assert all(pause <= INTERVAL * 1.01 for pause in pauses)
 
 
-def test_slots_go_to_threads_in_order() -> None:
-    """None of 20 threads starves: each waits about as long as one slot of each thread takes."""
-    size, threads = 5, 20
-    client = paced_client(size)
+def test_each_waiting_thread_has_a_slot_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 20 threads waits one interval for each thread that came before it."""
+    threads = 20
+    client = paced_client()
+    pauses: list[float] = []
+    all_wait = threading.Event()
 
-    def longest_wait(_: int) -> float:
-        executions, waits = start(client), []
-        for _ in range(size):
-            begin = time.monotonic()
-            next(executions)
-            waits.append(time.monotonic() - begin)
-        return max(waits)
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == threads:
+            all_wait.set()
+        assert all_wait.wait(30)
 
+    monkeypatch.setattr(time, "sleep", sleep)
     with ThreadPoolExecutor(threads) as pool:
-        waits = list(pool.map(longest_wait, range(threads)))
-    fair = threads * INTERVAL
-    assert max(waits) < 4 * fair
+        list(pool.map(lambda _: next(start(client)), range(threads)))
+    assert sorted(round(pause / INTERVAL) for pause in pauses) == list(range(threads))
 
 
 def test_a_rate_may_be_any_real_number() -> None:

@@ -207,17 +207,22 @@ def test_the_exit_code_is_that_of_the_command(script: str, code: int) -> None:
 
 def test_sigterm_ends_the_command() -> None:
     """The command gets the signal too, and the exit code is its own."""
+    has_ended = threading.Event()
 
     def terminate() -> None:
         # The handler is replaced when the command has started.
         wait_until(lambda: signal.getsignal(signal.SIGTERM) is not signal.default_int_handler)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        while not has_ended.wait(0.01):  # A signal just before a system call does not end it.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     thread = threading.Thread(target=terminate)
     thread.start()
-    assert main(["--", "sleep", "600"]) == 128 + signal.SIGTERM
-    thread.join()
+    try:
+        assert main(["--", "sleep", "600"]) == 128 + signal.SIGTERM
+    finally:
+        has_ended.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("command", ["no-such-command", "."])

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
+import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,6 +24,8 @@ from iotjobs_client import (
     JobExecutionSummary,
 )
 from iotjobs_client.testing import make_execution, make_response
+
+pytestmark = pytest.mark.one_python
 
 executions = st.builds(
     make_execution,

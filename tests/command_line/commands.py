@@ -19,7 +19,8 @@ from typing import Any, TextIO
 import attrs
 import boto3
 import pytest
-from support import session
+from support import session, wait_until
+from urllib3.connection import HTTPConnection
 
 from iotjobs_client import JobExecutionSummary
 from iotjobs_client.cli import main
@@ -155,50 +156,74 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, text=True, env=environment, **options)
 
 
-def run_on_terminal(
-    *arguments: str,
-    width: int = 200,
-    interrupt_when: Callable[[list[str]], bool] | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> Outcome:
-    """Run a command in this process, with both outputs on one pseudo-terminal.
+class Terminal:
+    """A pseudo-terminal for one command.
+
+    Attributes:
+        text: Everything that was written so far, with control sequences.
+    """
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._master, self._slave = os.openpty()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with suppress(OSError):  # The other side of the terminal is closed.
+            while data := os.read(self._master, 65536):
+                self.text += self._decoder.decode(data)
+
+    def run(
+        self, *arguments: str, width: int = 200, environment: Mapping[str, str] | None = None
+    ) -> Outcome:
+        """Run a command in this process, with both outputs on the terminal.
+
+        Args:
+            *arguments: The arguments of the command.
+            width: The columns of the terminal.
+            environment: Environment variables to set.
+
+        Returns:
+            The outcome; its ``out`` is the text of the terminal.
+        """
+        with os.fdopen(os.dup(self._slave), "w") as stdout, os.fdopen(self._slave, "w") as stderr:
+            columns = {"COLUMNS": str(width), **(environment or {})}
+            outcome = run(*arguments, stdout=stdout, stderr=stderr, environment=columns)
+        self._reader.join()
+        os.close(self._master)
+        return attrs.evolve(outcome, out=self.text)
+
+
+@contextmanager
+def call_at_request(
+    endpoint: LocalEndpoint, number: int, function: Callable[[], object]
+) -> Iterator[None]:
+    """Call ``function`` in the thread of a request, when the endpoint has received the request.
+
+    So a test can act during a request. A signal from another thread may be lost, because it does
+    not interrupt a system call that the main thread begins at the same moment.
 
     Args:
-        *arguments: The arguments of the command.
-        width: The columns of the terminal.
-        interrupt_when: Ctrl-C is sent when this function of the visible lines returns true. It is
-            called after each output.
-        environment: Environment variables to set.
-
-    Returns:
-        The outcome; its ``out`` has everything that was written, with control sequences.
+        endpoint: The endpoint that receives the requests.
+        number: The number of the request, counted from 1.
+        function: The function to call.
     """
-    master, slave = os.openpty()
-    text = ""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    get_response = HTTPConnection.getresponse
+    sent = len(endpoint.requests)
 
-    def read() -> None:
-        nonlocal text, interrupt_when
-        with suppress(OSError):  # The other side of the terminal is closed.
-            while data := os.read(master, 65536):
-                text += decoder.decode(data)
-                if interrupt_when is not None and interrupt_when(to_screen(text)):
-                    interrupt_when = None
-                    interrupt_main_thread()
+    def getresponse(connection: HTTPConnection) -> Any:
+        nonlocal sent
+        sent += 1
+        wait_until(lambda: len(endpoint.requests) >= sent)
+        if sent == number:
+            function()
+        return get_response(connection)
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    with os.fdopen(os.dup(slave), "w") as stdout, os.fdopen(slave, "w") as stderr:
-        columns = {"COLUMNS": str(width), **(environment or {})}
-        outcome = run(*arguments, stdout=stdout, stderr=stderr, environment=columns)
-    reader.join()
-    os.close(master)
-    return attrs.evolve(outcome, out=text)
-
-
-def interrupt_main_thread(number: signal.Signals = signal.SIGINT) -> None:
-    """Send a signal to the main thread, so that it interrupts a request."""
-    signal.pthread_kill(threading.main_thread().ident or 0, number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPConnection, "getresponse", getresponse)
+        yield
 
 
 def to_screen(text: str) -> list[str]:

@@ -12,9 +12,9 @@ from commands import (
     FLEET,
     PAGE,
     Clock,
+    Terminal,
     requested_statuses,
     run,
-    run_on_terminal,
     thing_names,
 )
 from support import JOB_ID
@@ -143,7 +143,7 @@ def test_a_dash_is_standard_output(local_endpoint: StartLocalEndpoint, tmp_path:
     """``-o -`` does the same as no ``-o``, also on a terminal."""
     local_endpoint({JOB_ID: FLEET})
     assert run("list", JOB_ID, "-o", "-").names == thing_names(FLEET)
-    assert "thing_name  status" in run_on_terminal("list", JOB_ID, "-o", "-").out
+    assert "thing_name  status" in Terminal().run("list", JOB_ID, "-o", "-").out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import attrs
 import pytest
-from commands import FLEET, PAGE, run, run_on_terminal, thing_names, to_screen
+from commands import FLEET, PAGE, Terminal, run, thing_names, to_screen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import JOB_ID
@@ -159,7 +159,7 @@ def test_a_narrow_terminal_loses_columns(
 ) -> None:
     """A table drops whole columns so that its lines fit; the name and the status always stay."""
     local_endpoint({JOB_ID: FLEET})
-    lines = to_screen(run_on_terminal("list", JOB_ID, "--status=failed", width=width).out)
+    lines = to_screen(Terminal().run("list", JOB_ID, "--status=failed", width=width).out)
     assert lines[0].split() == headings.split()
     assert len(lines) == 3
     assert {len(line.split()) for line in lines} == {len(headings.split())}

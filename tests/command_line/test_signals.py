@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import FLEET, PAGE, Outcome, interrupt_main_thread, run, start, thing_names, to_names
-from support import JOB_ID, wait_until
+from commands import FLEET, PAGE, Outcome, call_at_request, interrupt, run, thing_names, to_names
+from support import JOB_ID
 
 from iotjobs_client import ThrottlingError
 from iotjobs_client.cli._output import OutputFile
-from iotjobs_client.testing import LocalEndpoint
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 CTRL_C, TERMINATE, HANG_UP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
@@ -63,22 +59,6 @@ def run_interrupted(pipe: InterruptedPipe, **options: Any) -> Outcome:
     return Outcome(outcome.code, rows, outcome.err)
 
 
-@contextmanager
-def signal_at_request(
-    endpoint: LocalEndpoint, request: int, number: signal.Signals
-) -> Iterator[None]:
-    """Send a signal to the main thread when the endpoint has received this many requests."""
-
-    def send() -> None:
-        wait_until(lambda: len(endpoint.requests) >= request)
-        interrupt_main_thread(number)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    yield
-    thread.join()
-
-
 @pytest.mark.parametrize(
     ("number", "code"), [(CTRL_C, 130), (TERMINATE, 143), (HANG_UP, 129)], ids=str
 )
@@ -86,8 +66,8 @@ def test_a_signal_during_a_request_ends_the_command(
     number: signal.Signals, code: int, local_endpoint: StartLocalEndpoint
 ) -> None:
     """The rows before the request are written, and the printed command lists the others."""
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults={2: "hang"})
-    with signal_at_request(endpoint, 2, number):
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    with call_at_request(endpoint, 2, lambda: signal.raise_signal(number)):
         outcome = run("list", JOB_ID, PAGE)
     assert (outcome.code, outcome.names) == (code, thing_names(FLEET[:5]))
     assert outcome.err.splitlines()[0] == "iotjobs: interrupted"
@@ -96,24 +76,11 @@ def test_a_signal_during_a_request_ends_the_command(
 
 def test_a_signal_during_the_first_request_starts_over(local_endpoint: StartLocalEndpoint) -> None:
     """The printed command is the original one."""
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults={1: "hang"})
-    with signal_at_request(endpoint, 1, CTRL_C):
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    with call_at_request(endpoint, 1, interrupt):
         outcome = run("list", JOB_ID, PAGE)
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.resume().names == thing_names(FLEET)
-
-
-def test_a_process_that_is_terminated_can_be_resumed(local_endpoint: StartLocalEndpoint) -> None:
-    """The printed command starts with the program that was run."""
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults={2: "hang"})
-    process = start("list", JOB_ID, PAGE)
-    wait_until(lambda: len(endpoint.requests) == 2)
-    process.send_signal(TERMINATE)
-    rows, err = process.communicate(timeout=60)
-    assert process.returncode == 143
-    command = shlex.split(err.rpartition("To resume: ")[2])
-    assert command[:3] == ["python", "-m", "iotjobs_client"]
-    assert to_names(rows) + run(*command[3:]).names == thing_names(FLEET)
 
 
 @pytest.mark.parametrize("page", [1, 2])
@@ -259,10 +226,6 @@ def test_signals_do_not_interrupt_a_report(
 
 def test_a_signal_before_the_command_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while the help text is printed exits with 130, without a traceback."""
-
-    def interrupt(*_: object, **__: object) -> None:
-        signal.raise_signal(CTRL_C)
-
-    monkeypatch.setattr("click.Group.get_help", interrupt)
+    monkeypatch.setattr("click.Group.get_help", lambda *_: interrupt())
     outcome = run("--help")
     assert (outcome.code, outcome.out, outcome.err.strip()) == (130, "", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from commands import FLEET, PAGE, run, start, thing_names, to_names
 from support import JOB_ID
 
+from iotjobs_client import ThrottlingError
 from iotjobs_client.cli import main
 from iotjobs_client.testing import make_execution, make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
@@ -190,9 +192,14 @@ def test_closed_streams_are_no_error(
     assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
 
 
-def test_a_process_prints_rows_for_a_pipe(local_endpoint: StartLocalEndpoint) -> None:
-    """A real process writes ndjson to a pipe, in the encoding of its environment."""
-    local_endpoint({JOB_ID: [make_execution("pümp")]})
-    process = start("list", JOB_ID, "--names", env={"PYTHONIOENCODING": "ascii"})
-    assert process.communicate(timeout=60) == ("p\\xfcmp\n", "")
-    assert process.returncode == 0
+def test_a_process_writes_rows_to_a_pipe(local_endpoint: StartLocalEndpoint) -> None:
+    """The rows have the encoding of its environment; the printed command starts as it did."""
+    fleet = [make_execution("pümp"), make_execution("b")]
+    local_endpoint({JOB_ID: fleet}, faults={2: ThrottlingError})
+    options = ["--names", "--page-size=1"]
+    process = start("list", JOB_ID, *options, env={"PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "p\\xfcmp\n")
+    command = shlex.split(err.rpartition("To resume: ")[2])
+    assert command[:3] == ["python", "-m", "iotjobs_client"]
+    assert run(*command[3:]).lines == ["b"]

@@ -11,13 +11,14 @@ from commands import (
     FLEET,
     PAGE,
     Clock,
+    Terminal,
+    call_at_request,
     run,
-    run_on_terminal,
     thing_names,
     to_names,
     to_screen,
 )
-from support import JOB_ID
+from support import JOB_ID, wait_until
 
 from iotjobs_client import ThrottlingError
 from iotjobs_client.testing import make_fleet
@@ -27,7 +28,7 @@ from iotjobs_client.testing.fixtures import StartLocalEndpoint
 def test_a_terminal_shows_a_table_alone(local_endpoint: StartLocalEndpoint) -> None:
     """The status line is erased before rows are written, and at the end."""
     local_endpoint({JOB_ID: FLEET})
-    outcome = run_on_terminal("list", JOB_ID, PAGE)
+    outcome = Terminal().run("list", JOB_ID, PAGE)
     assert outcome.code == 0
     head, *rows = to_screen(outcome.out)
     assert head.split()[:2] == ["thing_name", "status"]
@@ -54,34 +55,35 @@ def test_the_status_line_is_visible_during_a_request(
 ) -> None:
     """It shows the number of executions, their rate and the time, also before the first page."""
     monkeypatch.chdir(tmp_path)
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults={request_number: "hang"})
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    terminal = Terminal()
 
-    def is_visible(lines: list[str]) -> bool:
-        has_line = any(re.search(visible, line) for line in lines)
-        return has_line and len(endpoint.requests) == request_number
+    def is_visible() -> bool:
+        return any(re.search(visible, line) for line in to_screen(terminal.text))
 
-    # Ctrl-C ends the request that hangs, and is sent only if the line is visible.
-    outcome = run_on_terminal("list", JOB_ID, PAGE, *options, interrupt_when=is_visible)
-    assert outcome.code == 130
-    assert not any(re.search(visible, line) for line in to_screen(outcome.out))
+    with call_at_request(endpoint, request_number, lambda: wait_until(is_visible)):
+        assert terminal.run("list", JOB_ID, PAGE, *options).code == 0
+    assert not is_visible()
 
 
 def test_the_status_line_moves_during_a_request(local_endpoint: StartLocalEndpoint) -> None:
     """Its first character changes, so that a slow request does not look like a dead command."""
-    local_endpoint({JOB_ID: FLEET}, faults={1: "hang"})
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    terminal = Terminal()
     seen: set[str] = set()
 
-    def has_moved(lines: list[str]) -> bool:
-        seen.update(line[0] for line in lines if JOB_ID in line)
+    def has_moved() -> bool:
+        seen.update(line[0] for line in to_screen(terminal.text) if JOB_ID in line)
         return len(seen) == 3
 
-    assert run_on_terminal("list", JOB_ID, interrupt_when=has_moved).code == 130
+    with call_at_request(endpoint, 1, lambda: wait_until(has_moved)):
+        assert terminal.run("list", JOB_ID).code == 0
 
 
 def test_a_summary_shows_its_progress(local_endpoint: StartLocalEndpoint) -> None:
     """The status line is gone when the summary is printed."""
     local_endpoint({JOB_ID: FLEET})
-    outcome = run_on_terminal("summary", JOB_ID)
+    outcome = Terminal().run("summary", JOB_ID)
     assert outcome.code == 0
     assert "20 executions, " in outcome.out
     assert to_screen(outcome.out)[0] == f"{JOB_ID}: 20 executions on 20 things"
@@ -93,7 +95,7 @@ def test_wait_shows_the_count_that_it_knows(
     """The status line says how many executions are not done; at the end it is gone."""
     Clock(monkeypatch)
     local_endpoint({JOB_ID: FLEET})
-    outcome = run_on_terminal("wait", JOB_ID, "--timeout=5")
+    outcome = Terminal().run("wait", JOB_ID, "--timeout=5")
     assert outcome.code == 4
     assert f"{JOB_ID}: 1 QUEUED" in outcome.out
     assert to_screen(outcome.out) == [f"iotjobs: job '{JOB_ID}' is not done after 5 s"]
@@ -105,7 +107,7 @@ def test_errors_stay_above_the_status_line(
     """An error that is retried stays on the screen."""
     Clock(monkeypatch)
     local_endpoint({JOB_ID: FLEET}, faults={1: ThrottlingError})
-    lines = to_screen(run_on_terminal("summary", JOB_ID).out)
+    lines = to_screen(Terminal().run("summary", JOB_ID).out)
     assert lines[0].endswith("; will retry")
     assert lines[1] == f"{JOB_ID}: 20 executions on 20 things"
 
@@ -113,10 +115,10 @@ def test_errors_stay_above_the_status_line(
 def test_statuses_have_colours(local_endpoint: StartLocalEndpoint) -> None:
     """Success is green and failure is red, in a table and in a summary."""
     local_endpoint({JOB_ID: FLEET})
-    table = run_on_terminal("list", JOB_ID).out
+    table = Terminal().run("list", JOB_ID).out
     assert "\x1b[32mSUCCEEDED\x1b[0m" in table
     assert "\x1b[31mTIMED_OUT\x1b[0m" in table
-    assert "\x1b[32m█" in run_on_terminal("summary", JOB_ID).out
+    assert "\x1b[32m█" in Terminal().run("summary", JOB_ID).out
 
 
 @pytest.mark.parametrize("command", ["list", "summary"])
@@ -126,7 +128,7 @@ def test_colours_can_be_switched_off(
 ) -> None:
     """``NO_COLOR`` keeps the status line; a dumb terminal gets no control sequence at all."""
     local_endpoint({JOB_ID: FLEET})
-    text = run_on_terminal(command, JOB_ID, environment={name: value}).out
+    text = Terminal().run(command, JOB_ID, environment={name: value}).out
     assert "thing-18" in text
     assert "\x1b[3" not in text
     assert ("\x1b" in text) == (name == "NO_COLOR")
@@ -137,7 +139,7 @@ def test_a_summary_fits_a_narrow_terminal(width: int, local_endpoint: StartLocal
     """No line is longer than the terminal, and nothing is cut."""
     fleet = make_fleet(100)
     local_endpoint({JOB_ID: fleet})
-    lines = to_screen(run_on_terminal("summary", JOB_ID, width=width).out)
+    lines = to_screen(Terminal().run("summary", JOB_ID, width=width).out)
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
     assert "…" not in text
