@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -29,12 +30,21 @@ def runs(version: str) -> bool:
     return subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
-FOUND = [version for version in SUPPORTED if runs(version)]
+# Windows has no executables with a version in their names, but nox finds the Python that runs it.
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+FOUND = [version for version in SUPPORTED if version == RUNNING or runs(version)]
 
 
-def run_tests(session: nox.Session, *packages: str, options: tuple[str, ...]) -> None:
+def run_tests(
+    session: nox.Session,
+    *packages: str,
+    options: tuple[str, ...],
+    upgrades: tuple[str, ...] = (),
+) -> None:
     """Install the package as a user would, not the source folder, and run the tests on it."""
     session.install(".[cli,plot]", *packages, *group("tests"))
+    if upgrades:
+        session.install("--upgrade", "--pre", *upgrades)
     # uv does not compile what it installs. Each process of the tests would compile boto3 again.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     # Tests often wait. An example continues those before it in its file.
@@ -54,6 +64,12 @@ def tests(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Run every example of the README and docs, and the tests that need only one Python."""
     run_tests(session, options=("-m", "one_python"))
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest boto3 and botocore, including their pre-releases."""
+    run_tests(session, options=("-m", "not one_python"), upgrades=("boto3", "botocore"))
 
 
 @nox.session(python=SUPPORTED[0] if SUPPORTED[0] in FOUND else None)

@@ -1,6 +1,11 @@
-"""How Sphinx builds the documentation."""
+"""Configure Sphinx."""
 
+from html import escape
 from importlib.metadata import version as version_of
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
 
 project = "iotjobs-client"
 author = "the iotjobs-client maintainers"
@@ -10,13 +15,17 @@ release = version = version_of("iotjobs-client")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "sphinx_design",
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
 html_use_index = False
 html_domain_indices = False
 pygments_dark_style = "github-dark"
@@ -28,15 +37,36 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
-autodoc_typehints_description_target = "documented"
+python_maximum_signature_line_length = 80
+autosummary_generate = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
-# The documentation of others, which would have to be fetched while building.
+# Their documentation would have to be downloaded during the build.
 nitpick_ignore_regex = [
     ("py:class", r"(collections|contextlib|datetime|boto3|botocore)\..*"),
     ("py:class", "BaseClient|Config|Session"),  # imported for type checkers only
 ]
+
+
+def add_description(
+    _app: Sphinx,
+    _page: str,
+    _template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Make the first paragraph of a page its description for search engines."""
+    paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
+    first = next((p for p in paragraphs if isinstance(p.parent, nodes.section)), None)
+    if first:
+        text = escape(" ".join(first.astext().split()))
+        context["metatags"] += f'<meta name="description" content="{text}">'
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the handler above."""
+    app.connect("html-page-context", add_description)

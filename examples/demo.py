@@ -1,76 +1,90 @@
-"""A listing from end to end: real boto3, real signing, real HTTP, and a fault in the middle.
+"""Raw boto3 and this library list the same job, while one response is cut short.
 
-Everything happens on this machine; no AWS account is needed. `nox -s demo` runs it.
+Real boto3 clients sign real HTTP requests to a service on this machine. No AWS account is needed.
+``python -m nox -s demo`` runs it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
-
-from botocore.config import Config
+from typing import Any
 
 from iotjobs_client import IoTJobsClient, IoTJobsError, JobExecutionStatus
 from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 JOB_ID = "firmware-42"
-SIZE = 10_000
+FLEET = make_fleet(1000)
 
 
-def count(client: IoTJobsClient) -> None:
-    """How the rollout stands: the whole job, page by page."""
+def list_with_boto3(boto3_client: Any) -> list[str]:
+    """Return the ARNs of a job's things, with boto3 alone."""
+    paginator = boto3_client.get_paginator("list_job_executions_for_job")
+    result = paginator.paginate(jobId=JOB_ID).build_full_result()
+    return [item["thingArn"] for item in result["executionSummaries"]]
+
+
+def list_with_this_library(boto3_client: Any) -> list[str]:
+    """Return the same with this library, which continues after an error."""
+    client = IoTJobsClient(boto3_client)
+    executions = iter(client.list_job_executions_for_job(JOB_ID))
+    found: list[str] = []
+    while executions.resume_token is not None:
+        try:
+            for execution in executions:
+                found.append(execution.thing_arn)
+        except IoTJobsError as error:
+            print(f"  after {len(found)} executions: {type(error).__name__}: {error}")
+            print("  the loop continues with the same iterator")
+    return found
+
+
+def print_rollout(boto3_client: Any) -> None:
+    """Count a job by status, and name the first things that failed."""
+    client = IoTJobsClient(boto3_client)
     counts = Counter(execution.status for execution in client.list_job_executions_for_job(JOB_ID))
-    print(f"{JOB_ID} has {counts.total():,} executions:")
+    print("\nWithout faults, the rollout by status:")
     for status in JobExecutionStatus:
-        print(f"  {status:<12}{counts[status]:>6,}")
-
-
-def show_failures(client: IoTJobsClient) -> None:
-    """Which things failed: the service filters, so only their pages are requested."""
+        print(f"  {status:<12}{counts[status]:>4}")
     failures = client.list_job_executions_for_job(JOB_ID, status=["FAILED", "TIMED_OUT"])
-    print("\nThe first that failed or timed out:")
-    for execution in islice(failures, 5):
+    print("\nThe first things whose execution failed or timed out:")
+    for execution in islice(failures, 3):
         print(f"  {execution.thing_name:<12}{execution.status:<12}{execution.last_updated_at}")
 
 
-def survive_a_fault(client: IoTJobsClient) -> None:
-    """A connection is cut in the middle. Nothing is lost, and nothing comes twice."""
-    found = []
-    executions = iter(client.list_job_executions_for_job(JOB_ID))
-    print("\nThe same listing once more, but now the connection is cut on the way:")
-    try:
-        for execution in executions:
-            found.append(execution.thing_name)
-    except IoTJobsError as error:
-        print(f"  {type(error).__name__} after {len(found):,} executions: {error}")
-        rest = client.list_job_executions_for_job(JOB_ID, resume_token=error.resume_token)
-        resumed = [*found, *(execution.thing_name for execution in rest)]
-        print(f"  resumed by its token, as another process could: {verdict(resumed)}")
-    found += [execution.thing_name for execution in executions]
-    print(f"  or by going on with the same iterator:          {verdict(found)}")
+def verdict(arns: Sequence[str]) -> str:
+    """Compare the things that were found with the fleet."""
+    count = f"{len(arns):,} of {len(FLEET):,} executions"
+    if Counter(arns) == Counter(execution.thing_arn for execution in FLEET):
+        return f"{count}, each exactly once"
+    return f"{count}, and no error: {len(FLEET) - len(arns):,} are missing"
 
 
-def verdict(names: list[str]) -> str:
-    """How many there are, and whether each of the fleet is there exactly once."""
-    expected = sorted(f"thing-{number}" for number in range(SIZE))
-    is_right = sorted(names) == expected
-    return f"{len(names):,} of {SIZE:,}, {'each exactly once' if is_right else 'WRONG'}"
+@contextmanager
+def service(*cut_responses: int) -> Iterator[Any]:
+    """Serve the fleet, and yield a boto3 client for it.
+
+    The connection is lost in the middle of the responses with these numbers.
+    """
+    faults: dict[int, Fault] = dict.fromkeys(cut_responses, "truncate")
+    with LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint, endpoint.client() as client:
+        yield client.boto3_client
 
 
 def main() -> None:
-    """Serve a fleet, and list it."""
-    fleet = make_fleet(SIZE)
-    config = Config(retries={"total_max_attempts": 1})  # so that the fault below shows
-    with LocalEndpoint({JOB_ID: fleet}) as endpoint, endpoint.client(config=config) as client:
-        print(f"A fleet of {SIZE:,} things is served on {endpoint.url}\n")
-        count(client)
-        show_failures(client)
-    faults: dict[int, Fault] = {18: "disconnect"}
-    with (
-        LocalEndpoint({JOB_ID: fleet}, faults=faults) as endpoint,
-        endpoint.client(config=config) as client,
-    ):
-        survive_a_fault(client)
+    """Show the same fault with and without this library, then an undisturbed listing."""
+    print(f"The job {JOB_ID} has {len(FLEET):,} executions, in pages of 250.")
+    print("The connection is lost in the middle of the third page. botocore's retries are on.\n")
+    with service(3) as boto3_client:
+        print("raw boto3:")
+        print(f"  {verdict(list_with_boto3(boto3_client))}\n")
+    with service(3) as boto3_client:
+        print("this library, over boto3:")
+        print(f"  {verdict(list_with_this_library(boto3_client))}")
+    with service() as boto3_client:
+        print_rollout(boto3_client)
 
 
 if __name__ == "__main__":

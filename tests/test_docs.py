@@ -1,16 +1,21 @@
-"""The documentation says what is true."""
+"""The README and the docs agree with the code."""
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 from support import JOB_ID
-from typer.testing import CliRunner
 
 import iotjobs_client.rollout
 import iotjobs_client.testing.fixtures
@@ -20,31 +25,41 @@ from iotjobs_client import (
     ServiceUnavailableError,
     exceptions,
 )
-from iotjobs_client.cli._app import app
+from iotjobs_client.cli._app import iotjobs
 from iotjobs_client.testing import make_fleet, stubbed_client
 from iotjobs_client.testing._serve import to_parser
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parent.parent
+
+
+def text_of(name: str) -> str:
+    """Return the text of a file of the repository."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
 PROMISES = re.findall(r"`(test_\w+(?:::\w+)+)`", (ROOT / "docs" / "promises.md").read_text())
 
 
 @pytest.mark.parametrize("promise", PROMISES)
-def test_every_test_that_keeps_a_promise_is_there(promise: str) -> None:
-    """Under the name by which the page of promises calls it."""
+def test_every_test_that_checks_a_promise_exists(promise: str) -> None:
+    """The tests have the names that the page of promises lists."""
     file, *names = promise.split("::")
-    source = (ROOT / "tests" / f"{file}.py").read_text()
+    (path,) = (ROOT / "tests").rglob(f"{file}.py")
+    source = path.read_text(encoding="utf-8")
     for name in names:
         assert re.search(rf"^\s*(def|class) {name}\b|^{name} = ", source, re.MULTILINE)
 
 
 def test_the_page_of_promises_was_read() -> None:
-    """So that the test above has something to check."""
+    """The test above has something to check."""
     assert len(PROMISES) > 25
 
 
 def test_the_tests_on_the_page_about_testing_pass(pytester: pytest.Pytester) -> None:
-    """Run by pytest, as the files that they are said to be."""
+    """The examples of the page pass as the files that they name."""
     page = (ROOT / "docs" / "testing.md").read_text()
     files: dict[str, str] = {}
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
@@ -57,11 +72,11 @@ def test_the_tests_on_the_page_about_testing_pass(pytester: pytest.Pytester) -> 
     result.assert_outcomes(passed=len(re.findall(r"^def test_", page, re.MULTILINE)))
 
 
-def test_the_failures_on_that_page_are_what_a_test_is_told() -> None:
-    """Word for word."""
+def test_the_failures_on_the_page_about_testing_are_real() -> None:
+    """A stubbed client raises them word for word."""
     page = (ROOT / "docs" / "testing.md").read_text()
     (block,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
-    told: list[str] = []
+    messages: list[str] = []
 
     def fail(pages: list[list[JobExecutionSummary]], listings: int, status: str | None) -> None:
         with stubbed_client(JOB_ID, pages, status=status) as client:
@@ -72,23 +87,24 @@ def test_the_failures_on_that_page_are_what_a_test_is_told() -> None:
     for pages, listings, status in scripts:
         with pytest.raises(AssertionError) as caught:
             fail([[]] * pages, listings, status)
-        told.append(f"AssertionError: {caught.value}\n")
-    assert "".join(told) == block
+        messages.append(f"AssertionError: {caught.value}\n")
+    assert "".join(messages) == block
 
 
-def test_the_command_on_that_page_is_one() -> None:
-    """With options that there are."""
+def test_the_command_on_the_page_about_testing_is_valid() -> None:
+    """Its options exist."""
     page = (ROOT / "docs" / "testing.md").read_text()
     (command,) = re.findall(r"^python -m iotjobs_client.testing (.*)$", page, re.MULTILINE)
     options = to_parser().parse_args(shlex.split(command))
     assert options.fault == [(3, "disconnect")]
 
 
-def text_of(name: str) -> str:
-    """A page, by its name."""
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
+API_PAGES = {
+    "iotjobs_client": "docs/api.md",
+    "iotjobs_client.rollout": "docs/api-rollout.md",
+    "iotjobs_client.testing": "docs/api-testing.md",
+    "iotjobs_client.testing.fixtures": "docs/api-testing.md",
+}
 ERRORS = {name: getattr(iotjobs_client, name) for name in iotjobs_client.__all__ if "Error" in name}
 
 
@@ -103,15 +119,17 @@ ERRORS = {name: getattr(iotjobs_client, name) for name in iotjobs_client.__all__
     ids=lambda module: module.__name__,
 )
 def test_every_public_name_is_in_the_api_reference(module: ModuleType) -> None:
-    """In a directive of its own."""
-    names = getattr(module, "__all__", ["local_endpoint", "stubbed_client", "MakeStubbedClient"])
-    listed = re.findall(r"(?m)^\.\. (?:auto\w+|py:data):: (\w+)", text_of("docs/api.md"))
-    assert set(names) <= set(listed)
+    """It has a directive of its own, and a row in the table at the top of the page."""
+    fixtures = ["local_endpoint", "stubbed_client", "MakeStubbedClient", "StartLocalEndpoint"]
+    names = set(getattr(module, "__all__", fixtures))
+    page = text_of(API_PAGES[module.__name__])
+    assert names <= set(re.findall(r"(?m)^\.\. (?:auto\w+|py:data):: (\w+)", page))
+    assert names <= set(re.findall(rf"`~{re.escape(module.__name__)}\.(\w+)`", page))
 
 
 @pytest.mark.parametrize("page", ["docs/errors.md", "exceptions"])
-def test_the_hierarchy_of_errors_is_drawn_as_it_is(page: str) -> None:
-    """Each below its base, and with what it is besides."""
+def test_the_diagram_of_errors_matches_the_classes(page: str) -> None:
+    """Each error is below its base class, and has its notes."""
     drawn = exceptions.__doc__ or "" if page == "exceptions" else text_of(page)
     parents: list[str] = []
     margin = 0
@@ -132,38 +150,70 @@ def test_the_hierarchy_of_errors_is_drawn_as_it_is(page: str) -> None:
     assert seen == ERRORS.keys()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/errors.md"])
-def test_every_error_has_a_row(page: str) -> None:
-    """That says what to do, and to retry what can be retried."""
-    rows = dict(re.findall(r"(?m)^\| `(\w+)` \|.* \| (.*) \|$", text_of(page)))
+def test_every_error_has_a_row() -> None:
+    """The errors page says what to do about each, and to retry exactly the retryable ones."""
+    rows = dict(re.findall(r"(?m)^\| `(\w+)` \|.* \| (.*) \|$", text_of("docs/errors.md")))
     assert rows.keys() | {"IoTJobsError"} == ERRORS.keys()
     for name, advice in rows.items():
-        waits = "retry later" in advice or "slow down" in advice
-        assert waits == ERRORS[name].is_retryable, name
+        assert ("retry later" in advice) == ERRORS[name].is_retryable, name
 
 
 def test_step_functions_retry_what_can_be_retried() -> None:
-    """By the names of the classes."""
+    """The example names the retryable classes, and no others."""
     (machine,) = re.findall(r"(?ms)^```json\n(.*?)^```", text_of("docs/frameworks.md"))
     retried = set(json.loads(machine)["States"]["List"]["Retry"][0]["ErrorEquals"])
     retryable = {name for name, error in ERRORS.items() if error.is_retryable}
     assert {name for name in retried if "." not in name} == retryable
 
 
-def test_the_policies_allow_the_operation_and_no_more() -> None:
-    """The same in the README and among the errors."""
-    first, second = (
-        json.loads(policy)
-        for page in ("README.md", "docs/errors.md")
-        for policy in re.findall(r"(?ms)^```json\n(.*?)^```", text_of(page))
+def test_the_policy_allows_the_operation_and_no_more() -> None:
+    """The policy on the errors page has one action: the operation of this library."""
+    (policy,) = re.findall(r"(?ms)^```json\n(.*?)^```", text_of("docs/errors.md"))
+    (statement,) = json.loads(policy)["Statement"]
+    assert statement["Action"] == f"iot:{exceptions.OPERATION}"
+
+
+EXAMPLES_WITH_OUTPUT = [
+    (page, code, output)
+    for page in ("README.md", "docs/index.md")
+    for code, output in re.findall(
+        r"(?ms)^```python\n((?:(?!^```).)*?)^```\n+(?:prints\n\n)?```text\n(.*?)^```", text_of(page)
     )
-    assert first == second
-    assert first["Statement"][0]["Action"] == f"iot:{exceptions.OPERATION}"
+]
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize(("page", "code", "output"), EXAMPLES_WITH_OUTPUT)
+def test_an_example_prints_the_output_below_it(
+    page: str, code: str, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Python block that is followed by a text block prints it; ``...`` stands for anything."""
+    exec(compile(code, page, "exec"), {})
+    pattern = ".*".join(map(re.escape, output.split("...")))
+    assert re.fullmatch(f"(?s){pattern}", capsys.readouterr().out)
+
+
+def test_the_first_pages_show_output() -> None:
+    """The README and the index each have an example with its output."""
+    assert {page for page, _, _ in EXAMPLES_WITH_OUTPUT} == {"README.md", "docs/index.md"}
+
+
+def test_the_readme_needs_no_relative_links() -> None:
+    """A package index shows the README without the repository around it."""
+    assert not re.findall(r"\]\((?!https?://)", text_of("README.md"))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`((?:docs/)?[\w-]+\.md)`", text_of("README.md"))))
+)
+def test_every_page_that_the_readme_names_exists(name: str) -> None:
+    """A reader finds it in the repository."""
+    assert (ROOT / name).is_file()
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
-def test_every_session_that_is_named_is_there(page: str) -> None:
-    """With the Python that it is named for."""
+def test_every_nox_session_in_the_text_exists(page: str) -> None:
+    """The noxfile defines each session that the page names."""
     source = text_of("noxfile.py")
     found = re.findall(r"nox -s ([\w.-]+(?: [a-z_]+)*)", text_of(page))
     names = {name.partition("-3.")[0] for line in found for name in line.split()}
@@ -172,8 +222,8 @@ def test_every_session_that_is_named_is_there(page: str) -> None:
         assert f"\ndef {name}(session" in source
 
 
-def test_the_commands_in_the_readme_are_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With options that there are: they come as far as to the client."""
+def test_the_commands_in_the_readme_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their options exist, so the commands get as far as building a client."""
     reached: list[str] = []
 
     def client(*_: object) -> None:
@@ -183,36 +233,67 @@ def test_the_commands_in_the_readme_are_commands(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("iotjobs_client.cli._app._client", client)
     commands = re.findall(r"(?m)^iotjobs (.*?)(?: &&.*)?$", text_of("README.md"))
     for command in commands:
-        assert CliRunner().invoke(app, shlex.split(command)).exit_code == 2
+        assert CliRunner().invoke(iotjobs, shlex.split(command)).exit_code == 2
     assert len(reached) == len(commands) == 3
 
 
-PAGE_OF_SHELL = ROOT / "docs" / "automation.md"
-
-
-def sessions() -> list[tuple[str, str]]:
-    """Each command that the page on the shell shows, and what comes out."""
-    blocks = re.findall(r"(?ms)^```console\n(\$ .*?)^```", PAGE_OF_SHELL.read_text())
+def sessions(page: str) -> list[tuple[str, str]]:
+    """Return each command that the page shows after ``$``, with the output below it."""
+    blocks = re.findall(r"(?ms)^```console\n(\$ .*?)^```", text_of(page))
     return re.findall(r"(?ms)^\$ (.*?)\n(.*?)(?=^\$ |\Z)", "".join(blocks))
 
 
-def test_the_shell_does_what_its_page_shows(
-    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Each command gives what stands below it, where ``...`` is anything."""
-    monkeypatch.chdir(tmp_path)
-    # The page tells of a fault at its fourth request, which is that for a second page.
-    local_endpoint({JOB_ID: make_fleet(1000)}, faults={4: ServiceUnavailableError})
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    code = 0
-    for command, expected in sessions():
-        program, *arguments = shlex.split(command)
-        if program == "echo":
-            assert expected == f"{code}\n"
-            continue
-        ended = CliRunner().invoke(app, arguments, prog_name=program)
-        code = ended.exit_code
-        found = re.sub(r" +$", "", ended.stdout + ended.stderr, flags=re.MULTILINE)
+def run_sessions(page: str) -> int:
+    """Run the commands of the page in one bash, and compare what they print.
+
+    ``...`` in the page stands for anything.
+
+    Returns:
+        The number of commands.
+    """
+    end = "end of the output"
+    lines = [f"{command}; code=$?; echo '{end}'; (exit $code)" for command, _ in sessions(page)]
+    script = "\n".join(["exec 2>&1", *lines])
+    shell = subprocess.run(
+        ["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=False, timeout=120
+    )
+    outputs = shell.stdout.split(f"{end}\n")[:-1]
+    for output, (command, expected) in zip(outputs, sessions(page), strict=True):
         pattern = ".*".join(map(re.escape, expected.split("...")))
-        assert re.fullmatch(f"(?s){pattern}", found), f"{command}\n{found}"
-    assert len(sessions()) == 7
+        assert re.fullmatch(f"(?s){pattern}", output), f"{command}\n{output}"
+    return len(outputs)
+
+
+@pytest.fixture
+def bash_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Change to an empty folder, where ``python`` and ``iotjobs`` are those of the tests."""
+    if shutil.which("bash") is None or sys.platform == "win32":
+        pytest.skip("needs bash")
+    monkeypatch.chdir(tmp_path)
+    folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(folders))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("bash_folder")
+def test_the_shell_does_what_its_page_shows(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command prints what the page on the command line shows."""
+    # The page shows an error at its fifth request, which is the one for a second page.
+    local_endpoint({JOB_ID: make_fleet(1000)}, faults={5: ServiceUnavailableError})
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    assert run_sessions("docs/automation.md") == 10
+
+
+def test_the_report_of_the_tutorial_survives_a_fault_and_resumes(bash_folder: Path) -> None:
+    """The commands at the end of the tutorial write a CSV file of all that failed."""
+    (code,) = re.findall(r"(?ms)^```python\n(# report\.py\n.*?)^```", text_of("docs/tutorial.md"))
+    (bash_folder / "report.py").write_text(code)
+    assert run_sessions("docs/tutorial.md") == 5
+    things = [
+        e.thing_name for e in make_fleet(1000) if e.status in ("FAILED", "TIMED_OUT", "REJECTED")
+    ]
+    with (bash_folder / "report.csv").open(newline="") as file:
+        assert sorted(name for name, *_ in csv.reader(file)) == sorted(things)
+    assert (bash_folder / "report.token").read_text() == ""

@@ -1,4 +1,4 @@
-"""The example scripts do what they say, as they are run from a shell."""
+"""The example scripts, run as from a shell."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from support import JOB_ID
 from iotjobs_client.testing import make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
+pytestmark = pytest.mark.one_python
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FLEET = make_fleet(600)
 
 
 def run(name: str, *arguments: object) -> object:
-    """The exit code of an example."""
+    """Run an example, and return its exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [name, *map(str, arguments)])
         try:
@@ -30,7 +32,7 @@ def run(name: str, *arguments: object) -> object:
 def test_the_application_prints_what_did_not_succeed(
     local_endpoint: StartLocalEndpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By how it ended; and an error of the service as one line."""
+    """It groups things by status, and prints an error of the service as one line."""
     local_endpoint({JOB_ID: FLEET})
     assert run("application.py", JOB_ID) is None
     failed = [e.thing_name for e in FLEET if e.status == "FAILED"]
@@ -39,10 +41,10 @@ def test_the_application_prints_what_did_not_succeed(
     assert "no-such-job" in str(run("application.py", "no-such-job"))
 
 
-def test_the_report_is_carried_on_until_it_is_whole(
+def test_the_report_is_continued_until_it_is_complete(
     local_endpoint: StartLocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """After an error, after a page that was half written, and not once it is done."""
+    """A run continues after an error and a half-written page; a complete report stays as it is."""
     report = tmp_path / "report.csv"
     missing = dict.fromkeys((1, 3, 5), "garbage")
     endpoint = local_endpoint({JOB_ID: FLEET}, faults=missing)  # type: ignore[arg-type]
@@ -60,10 +62,10 @@ def test_the_report_is_carried_on_until_it_is_whole(
     assert len(endpoint.requests) == size == 6
 
 
-def test_a_report_of_something_else_is_not_taken_for_its_own(
+def test_a_report_of_another_job_is_refused(
     local_endpoint: StartLocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nor is one that is not there any longer: both are told, and nothing is written."""
+    """So is a report that was deleted or that it did not begin; nothing is written."""
     report = tmp_path / "report.csv"
     endpoint = local_endpoint({JOB_ID: FLEET, "firmware-43": FLEET})
     assert run("automation.py", JOB_ID, report) == 0
@@ -83,31 +85,46 @@ def test_a_report_of_something_else_is_not_taken_for_its_own(
 
 
 @pytest.mark.parametrize("name", ["report.place", "report.new", "report"])
-def test_whatever_its_name_a_report_is_not_taken_for_its_place(
+def test_a_report_and_its_position_never_share_a_file(
     name: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
-    """Nor is the report of another file that begins alike."""
+    """This holds for any name of a report, and for two reports whose names begin alike."""
     local_endpoint({JOB_ID: FLEET})
     for report in (tmp_path / name, tmp_path / "report.csv"):
         assert run("automation.py", JOB_ID, report) == 0
         assert len(report.read_text().splitlines()) == len(FLEET)
 
 
-def test_a_report_that_another_run_would_not_help_fails(
+def test_a_permanent_error_is_not_a_request_for_another_run(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
-    """So that a scheduler does not go on for ever."""
+    """With the exit code 1, a scheduler stops."""
     local_endpoint({})
     assert run("automation.py", "no-such-job", tmp_path / "report.csv") == 1
     assert run("automation.py") == run("application.py") == 2
 
 
-def test_a_report_that_was_stopped_before_its_first_row_is_carried_on(
+def test_a_report_that_stopped_before_its_first_row_is_continued(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
-    """Its place may be there before it is."""
+    """The file with the position may exist before the report does."""
     local_endpoint({JOB_ID: FLEET})
     report = tmp_path / "report.csv"
     (tmp_path / "report.csv.place").write_text(f'["{JOB_ID}", 0, null, false]')
     assert run("automation.py", JOB_ID, report) == 0
     assert len(report.read_text().splitlines()) == len(FLEET)
+
+
+def test_the_demo_shows_what_boto3_and_this_library_find(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """boto3 ends early and without an error if a response is cut short; this library finds all."""
+    run("demo.py")
+    blocks = capsys.readouterr().out.split("\n\n")
+    assert blocks[1] == "raw boto3:\n  500 of 1,000 executions, and no error: 500 are missing"
+    title, error, _, result = blocks[2].splitlines()
+    assert title == "this library, over boto3:"
+    assert error.startswith("  after 500 executions: TransportError: job 'firmware-42': ")
+    assert result == "  1,000 of 1,000 executions, each exactly once"
+    assert "  FAILED        70" in blocks[3]
+    assert "  thing-0     FAILED      2026-01-01 00:18:04.192000+00:00" in blocks[4]
