@@ -106,12 +106,13 @@ def frames(session: nox.Session) -> None:
 
 
 @nox.session
-def storms(session: nox.Session) -> None:
-    """Ten thousand storms of each kind, where the tests have two hundred; some minutes."""
+def random_sequences(session: nox.Session) -> None:
+    """Run ten thousand random sequences of each kind, of which the tests run 200; some minutes."""
     session.install(".", *group("tests"))
-    nightly = ("--hypothesis-profile=nightly", "--timeout=0")
-    storms = ("tests/test_storms.py", "tests/test_races.py", "tests/test_security.py")
-    session.run("pytest", *nightly, *(session.posargs or storms))
+    options = ("--hypothesis-profile=nightly", "--timeout=0")
+    listing = ("test_random_sequences.py", "test_moves_while_listing.py")
+    files = [*(f"tests/listing/{name}" for name in listing), "tests/errors/test_security.py"]
+    session.run("pytest", *options, *(session.posargs or files))
 
 
 @nox.session
@@ -188,7 +189,7 @@ def docs(session: nox.Session) -> None:
     """The documentation, where a warning is an error, and so is a link that leads nowhere."""
     session.install(".", *group("docs"), *group("tests"))
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "docs", "docs/_build/html")
-    session.run("pytest", "tests/built_docs.py")
+    session.run("pytest", "tests/docs/built_docs.py")
 
 
 @nox.session

@@ -142,7 +142,7 @@ is found. `-- --others` adds the SDKs for JavaScript and Go, and needs `npm` and
 `golang-go` and `golang-github-aws-aws-sdk-go-v2-dev`. A small run takes less than two minutes:
 
 ```console
-$ python -m nox -s benchmark -- --rounds 1 --sizes 1000,10000 --output /tmp
+$ python -m nox -s benchmark -- --rounds 1 --sizes 1000,10000 --output FOLDER
 ```
 """
 

@@ -176,17 +176,22 @@ def test_rows_of_an_earlier_listing_are_not_appended(
     assert to_names(file.read_text()) == thing_names(FLEET)
 
 
+@pytest.mark.parametrize("output", ["-", "rows"])
 def test_a_resumed_listing_whose_rest_is_gone_ends(
-    local_endpoint: StartLocalEndpoint, tmp_path: Path
+    output: str,
+    local_endpoint: StartLocalEndpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """If the service has no more executions, the rows are complete."""
-    file = tmp_path / "rows"
+    monkeypatch.chdir(tmp_path)
     local_endpoint({JOB_ID: FLEET[:10]})
-    first = run("list", JOB_ID, PAGE, "--max-items=8", f"--output={file}")
+    first = run("list", JOB_ID, PAGE, "--max-items=8", f"--output={output}")
     local_endpoint({JOB_ID: FLEET[:8]})
     rest = run(*first.printed_arguments("There may be more"))
-    assert (rest.code, rest.err) == (0, "")
-    assert to_names(file.read_text()) == thing_names(FLEET[:8])
+    assert (rest.code, rest.out, rest.err) == (0, "", "")
+    rows = first.out if output == "-" else Path("rows").read_text()
+    assert to_names(rows) == thing_names(FLEET[:8])
 
 
 @pytest.mark.parametrize("option", ["--output=-", "--output=rows"], ids=["standard output", "file"])

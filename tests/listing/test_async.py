@@ -1,7 +1,7 @@
 """Promises of ``async for`` alone: a free event loop, cancellation, sharing, closing.
 
-Those that it has in common with ``for`` are in test_listing, test_faults and test_storms, which
-run over both.
+Promises that ``for`` makes too are in test_listing, test_faults and test_random_sequences, which
+test both.
 """
 
 from __future__ import annotations

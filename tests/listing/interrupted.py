@@ -76,7 +76,7 @@ class Interrupt(KeyboardInterrupt):
     """Raised by the alarm; an event loop stops for it, as for Ctrl-C."""
 
 
-def storm(_: IoTJobsClient) -> None:
+def interrupts(_: IoTJobsClient) -> None:
     """Be interrupted at any instruction, hundreds of times, and go on in place or by the token.
 
     Without HTTP, for an exception at any instruction may leave a lock of urllib3's pool locked.
@@ -142,7 +142,7 @@ def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> bool:
     return all(task.done() for task in tasks)
 
 
-def storm_on_a_loop(_: IoTJobsClient) -> None:
+def interrupts_on_a_loop(_: IoTJobsClient) -> None:
     """Do the same with ``async for``, at any instruction of this library and what it calls.
 
     The iterator continues on the same loop, on a new one or with ``next()``.
@@ -225,8 +225,8 @@ def leave(_: IoTJobsClient) -> None:
 
 SCENARIOS: dict[str, Callable[[IoTJobsClient], None]] = {
     "wait_for_signal": wait_for_signal,
-    "storm": storm,
-    "storm_on_a_loop": storm_on_a_loop,
+    "interrupts": interrupts,
+    "interrupts_on_a_loop": interrupts_on_a_loop,
     "fork": fork,
     "fork_and_borrow": lambda client: fork(client, borrow=True),
     "fork_beside_a_request": fork_beside_a_request,

@@ -1,6 +1,6 @@
-"""Any mixture of faults, interrupts, cancellations, resumptions and moves: exactly once, in order.
+"""Random sequences of faults, interrupts, cancellations and resumptions lose and double nothing.
 
-``nox -s storms`` runs thousands of examples of what a run of the tests has two hundred of.
+``nox -s random_sequences`` runs thousands of examples, of which the tests run two hundred.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FAULTS: dict[str, BaseException] = {
 CAUGHT = (IoTJobsError, ZeroDivisionError, KeyboardInterrupt)
 
 
-class StormyService(FleetClient):
+class FaultyService(FleetClient):
     """One with which everything goes wrong that can, as it is set."""
 
     def __init__(self, fleet: list[JobExecutionSummary]) -> None:
@@ -74,7 +74,7 @@ class StormyService(FleetClient):
         return page
 
 
-class Weather(RuleBasedStateMachine):
+class RandomSequences(RuleBasedStateMachine):
     """One listing, and what befalls it."""
 
     def begin_with(
@@ -88,7 +88,7 @@ class Weather(RuleBasedStateMachine):
         self.threads.start()
         self.under_way: list[Callable[[], object]] | None = None
         self.loops = Loops()
-        self.service = StormyService(fleet)
+        self.service = FaultyService(fleet)
         self.client = IoTJobsClient(self.service)
         self.status = status
         self.found: list[JobExecutionSummary] = []
@@ -184,7 +184,7 @@ class Weather(RuleBasedStateMachine):
             self.check_what_was_found()
 
     def teardown(self) -> None:
-        """When the storm is over, the rest comes."""
+        """After the last fault, the rest is listed."""
         if hasattr(self, "service"):
             self.answer()
             self.threads.stop()
@@ -207,7 +207,7 @@ class Weather(RuleBasedStateMachine):
                 return
             except CAUGHT as error:
                 errors.append(error)
-                # Of a page that was requested before the storm was over, and its token.
+                # The page, and its token, were requested before the last fault.
                 assert len(errors) <= 2
             else:
                 self.found += getattr(unit, "executions", [unit])
@@ -219,7 +219,7 @@ class Weather(RuleBasedStateMachine):
         raise NotImplementedError
 
 
-class Storm(Weather):
+class RepeatableSequences(RandomSequences):
     """A fleet that stays as it is."""
 
     @initialize(fleet=fleets, status=statuses, options=options)
@@ -237,4 +237,4 @@ class Storm(Weather):
         assert self.found == self.expected
 
 
-test_storm = Storm.TestCase
+test_each_execution_is_yielded_once_and_in_order = RepeatableSequences.TestCase

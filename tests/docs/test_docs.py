@@ -32,7 +32,7 @@ from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 pytestmark = pytest.mark.one_python
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def text_of(name: str) -> str:

@@ -33,7 +33,7 @@ from iotjobs_client.testing import Fault, LocalEndpoint, RawResponse, make_fleet
 
 pytestmark = pytest.mark.one_python
 
-PAGE = (Path(__file__).parent.parent / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=0.5)
 NO_SERVER = "http://127.0.0.1:9"
 EXPIRED = RawResponse(

@@ -14,7 +14,7 @@ from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 pytestmark = pytest.mark.one_python
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FLEET = make_fleet(600)
 
 

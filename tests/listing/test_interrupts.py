@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ PAGE_SIZE = 6
 def start(scenario: str, endpoint: LocalEndpoint, *flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, SCRIPT, scenario, endpoint.url, *flags],
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},  # the folder of support.py
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -115,7 +117,7 @@ def test_hundreds_of_interrupts_at_any_instruction_lose_and_double_nothing(
 ) -> None:
     """An alarm that raises, wherever the listing happens to be."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
-        found, resume_token, _ = finish(start("storm", endpoint, *flags))
+        found, resume_token, _ = finish(start("interrupts", endpoint, *flags))
     assert found == NAMES
     assert resume_token is None
 
@@ -128,7 +130,7 @@ def test_hundreds_of_interrupts_on_an_event_loop_lose_and_double_nothing(
 ) -> None:
     """An alarm that raises, wherever ``async for`` happens to be."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
-        found, resume_token, _ = finish(start("storm_on_a_loop", endpoint, *flags))
+        found, resume_token, _ = finish(start("interrupts_on_a_loop", endpoint, *flags))
     assert found == NAMES[:60]
     assert resume_token is None
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 from support import JOB_ID, owning_client, wait_until
-from test_storms import ALL, Weather, options
+from test_random_sequences import ALL, RandomSequences, options
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
@@ -47,8 +47,8 @@ def is_forward(statuses: list[JobExecutionStatus]) -> bool:
     return ranks == sorted(set(ranks))
 
 
-class MovingStorm(Weather):
-    """All that a storm has, while the executions go along their lives."""
+class MovingSequences(RandomSequences):
+    """The same random sequences, while executions change their status."""
 
     @initialize(
         lives=st.lists(st.sampled_from(ALL), max_size=25),
@@ -94,7 +94,7 @@ class MovingStorm(Weather):
         assert set(statuses_seen(self.found)) >= self.staying
 
 
-test_moving_storm = MovingStorm.TestCase
+test_no_moving_execution_is_missed = MovingSequences.TestCase
 
 
 @pytest.mark.parametrize("seed", range(5))
