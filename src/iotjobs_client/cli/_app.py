@@ -360,6 +360,7 @@ def _to_command(ctx: click.Context, **changes: object) -> str:
 def _to_word(value: object) -> str:
     if isinstance(value, datetime):
         return format_time(value)
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value)
+    if not isinstance(value, tuple):
+        return str(value)
+    statuses: tuple[JobExecutionStatus, ...] = value
+    return ",".join(statuses)

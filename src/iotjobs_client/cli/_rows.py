@@ -227,10 +227,11 @@ def read_rows(stream: TextIO) -> Iterator[JobExecutionSummary]:
     try:
         first = stream.readline()
         lines = filter(str.strip, chain([first], stream))
-        is_csv = first.startswith(f"{FIELDS[0]},")
-        rows: Iterable[Any] = csv.DictReader(lines) if is_csv else lines
-        for row in rows:
-            yield _to_execution(_from_cells(row) if is_csv else json.loads(row))
+        records: Iterator[Any] = map(json.loads, lines)
+        if first.startswith(f"{FIELDS[0]},"):
+            records = map(_from_cells, csv.DictReader(lines))
+        for record in records:
+            yield _to_execution(record)
             number += 1
     except (csv.Error, ValueError, TypeError, AttributeError) as error:
         rule = "must be as 'iotjobs list' writes it in the format ndjson or csv"

@@ -155,15 +155,20 @@ def _run(command: Sequence[str], endpoint: LocalEndpoint) -> int:
     environment = {**os.environ, **endpoint.environment}
     for name in _UNSET:
         environment.pop(name, None)
-    # A terminal sends Ctrl-C to the command too, which decides what to do.
-    signal.signal(signal.SIGINT, lambda *_: None)
     try:
         process = subprocess.Popen(command, env=environment)  # noqa: S603  (the user's own)
     except OSError as error:
         print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)
         return _EXIT_NOT_FOUND
+
+    def pass_on(number: int, _frame: object) -> None:
+        # A terminal sends Ctrl-C to the command too, which decides what to do.
+        if number == signal.SIGTERM:
+            process.terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
     with process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         code = process.wait()
     return code if code >= 0 else _EXIT_SIGNAL - code
 
