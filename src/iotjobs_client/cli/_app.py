@@ -335,7 +335,7 @@ def _default_format(file: Path | None) -> str:
     return "csv" if file.suffix.lower() == ".csv" else "ndjson"
 
 
-def _to_command(ctx: click.Context, **changes: object) -> str:
+def _to_command(ctx: click.Context, **changes: Any) -> str:
     """Return the command of ``ctx`` for a shell, with ``changes`` to the values of its options.
 
     Options are written as ``--name=value``, and ``--`` precedes the job ID if needed, because a
@@ -352,15 +352,7 @@ def _to_command(ctx: click.Context, **changes: object) -> str:
         if value is True:
             words.append(name)
         elif value != option.get_default(ctx):
-            words.append(f"{name}={_to_word(value)}")
+            text = ",".join(value) if option.multiple else value
+            words.append(f"{name}={format_time(text) if isinstance(text, datetime) else text}")
     job_id: str = ctx.params["job_id"]
     return shlex.join([*words, *(["--"] if job_id.startswith("-") else []), job_id])
-
-
-def _to_word(value: object) -> str:
-    if isinstance(value, datetime):
-        return format_time(value)
-    if not isinstance(value, tuple):
-        return str(value)
-    statuses: tuple[JobExecutionStatus, ...] = value
-    return ",".join(statuses)

@@ -142,7 +142,7 @@ def _to_ndjson(executions: Iterable[JobExecutionSummary]) -> str:
         f', "retry_attempt": {_to_json_number(execution.retry_attempt)}}}\n'
         for execution in executions
     ]
-    return escape_del("".join(rows))
+    return "".join(rows)
 
 
 def _to_json_number(number: int | None) -> int | str:
@@ -151,11 +151,6 @@ def _to_json_number(number: int | None) -> int | str:
 
 def _to_json_time(time: datetime | None) -> str:
     return "null" if time is None else f'"{format_time(time)}"'
-
-
-def escape_del(text: str) -> str:
-    """Return JSON with DEL escaped, the only control character that ``json.dumps`` leaves."""
-    return text.replace("\x7f", "\\u007f")
 
 
 def _to_csv(rows: Iterable[Iterable[object]]) -> str:

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from iotjobs_client.cli._rows import (
     COLOURS,
-    escape_del,
     format_count,
     format_time,
     to_printable,
@@ -40,7 +39,7 @@ def to_json(job_id: str | None, summary: RolloutSummary) -> str:
         "running_seconds": _to_seconds(summary.running),
         "failed_last": [to_record(execution) for execution in summary.failed_last],
     }
-    return escape_del(json.dumps(content, indent=2)) + "\n"
+    return json.dumps(content, indent=2) + "\n"
 
 
 def _to_seconds(durations: Durations) -> dict[str, float | None]:
