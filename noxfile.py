@@ -34,6 +34,12 @@ def runs(version: str) -> bool:
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 FOUND = [version for version in SUPPORTED if version == RUNNING or runs(version)]
 
+# Importing what these leave out, such as moto, takes a worker longer than many tests.
+ON_EACH_PYTHON = (
+    *("tests", "src", "-m", "not one_python"),
+    *("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*"),
+)
+
 
 def run_tests(
     session: nox.Session,
@@ -48,7 +54,7 @@ def run_tests(
     # uv does not compile what it installs. Each process of the tests would compile boto3 again.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     # Tests often wait. An example continues those before it in its file.
-    everything = ("--numprocesses=3", "--dist=loadfile", *options)
+    everything = ("--numprocesses=2", "--dist=loadfile", *options)
     session.run("pytest", *(session.posargs or everything))
 
 
@@ -57,7 +63,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests on each supported Python found here, and measure coverage on the newest."""
     # Measuring coverage takes a fifth of the time.
     coverage = ("--cov",) if session.python in (None, FOUND[-1]) else ()
-    run_tests(session, options=("-m", "not one_python", *coverage))
+    run_tests(session, options=(*ON_EACH_PYTHON, *coverage))
 
 
 @nox.session
@@ -69,7 +75,7 @@ def examples(session: nox.Session) -> None:
 @nox.session
 def newest(session: nox.Session) -> None:
     """Run the tests with the newest boto3 and botocore, including their pre-releases."""
-    run_tests(session, options=("-m", "not one_python"), upgrades=("boto3", "botocore"))
+    run_tests(session, options=ON_EACH_PYTHON, upgrades=("boto3", "botocore"))
 
 
 @nox.session(python=SUPPORTED[0] if SUPPORTED[0] in FOUND else None)
@@ -79,7 +85,7 @@ def lowest(session: nox.Session) -> None:
     extras = project["optional-dependencies"].values()
     admitted = [*project["dependencies"], *(each for extra in extras for each in extra)]
     lowest_versions = (requirement.replace(">=", "==") for requirement in admitted)
-    run_tests(session, *lowest_versions, options=("-m", "not one_python"))
+    run_tests(session, *lowest_versions, options=ON_EACH_PYTHON)
 
 
 @nox.session
@@ -199,8 +205,10 @@ def build(session: nox.Session) -> None:
     again = Path(session.create_tmp(), "again")
     for folder in (Path("dist"), again):
         shutil.rmtree(folder, ignore_errors=True)
-    session.run("python", "-m", "build")  # the wheel from the sdist
-    session.run("python", "-m", "build", "--sdist", "--wheel", f"--outdir={again}")  # from here
+    session.run("python", "-m", "build", "--installer=uv")  # the wheel from the sdist
+    session.run(
+        *("python", "-m", "build", "--installer=uv"), "--sdist", "--wheel", f"--outdir={again}"
+    )  # from here
     built = sorted(Path("dist").iterdir())
     for file in built:
         if file.read_bytes() != (again / file.name).read_bytes():
