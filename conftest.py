@@ -44,14 +44,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing of the user's AWS configuration, and no instance metadata to ask for more."""
-    nowhere = str(tmp_path_factory.getbasetemp() / "no-such-file")
+    """Hide the user's AWS configuration, and turn off the instance metadata."""
+    no_file = str(tmp_path_factory.getbasetemp() / "no-such-file")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 patch.delenv(name)
-        patch.setenv("AWS_CONFIG_FILE", nowhere)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
+        patch.setenv("AWS_CONFIG_FILE", no_file)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", no_file)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
 
@@ -60,19 +60,19 @@ def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 def service(
     local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> LocalEndpoint:
-    """What the examples take for AWS IoT: a service on loopback with the job firmware-42."""
-    monkeypatch.chdir(tmp_path)  # for those that write files
+    """Serve the job firmware-42 on loopback, which the examples use as AWS IoT."""
+    monkeypatch.chdir(tmp_path)  # some examples write files
     return local_endpoint({"firmware-42": make_fleet(1000)})
 
 
-# Their examples need large packages, and run where those are: in the session "frames".
+# The examples of these pages need large packages, which the session "frames" installs.
 LARGE = {"docs/dataframes.md": "pyarrow"}
 
 pytest_collect_file = (
     Sybil(
         parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), SkipParser()],
         patterns=["README.md", "docs/*.md"],
-        # The tests on the one page are run by test_docs.
+        # test_docs runs the tests that docs/testing.md shows.
         excludes=["docs/testing.md", *(page for page in LARGE if find_spec(LARGE[page]) is None)],
         fixtures=["service"],
     )

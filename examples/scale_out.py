@@ -27,7 +27,7 @@ from distributed import Client, LocalCluster
 from iotjobs_client import AccessDeniedError, IoTJobsClient, IoTJobsError, JobExecutionPage
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
-PAGES = 3  # of each job
+PAGES = 3  # pages of each job
 
 SCHEMA = pa.schema(
     {
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 
 
 class Partition(NamedTuple):
-    """What shares a quota: the jobs of one account in one region."""
+    """Jobs that share a quota: those of one account in one region."""
 
     account: str
     region: str
@@ -49,7 +49,7 @@ class Partition(NamedTuple):
 
 
 def client_of(partition: Partition) -> IoTJobsClient:
-    """One that assumes the role of the account, as the profile says, and does so again in time."""
+    """Return a client that assumes the account's role, and assumes it again when it expires."""
     return IoTJobsClient(
         profile_name=f"fleet-{partition.account}",
         region_name=partition.region,
@@ -58,7 +58,7 @@ def client_of(partition: Partition) -> IoTJobsClient:
 
 
 def list_partition(client: IoTJobsClient, partition: Partition, folder: str) -> dict[str, str]:
-    """Write a file for each job that has none yet. Returns what went wrong, by job."""
+    """Write a file for each job that has none yet, and return the errors by job."""
     errors = {}
     place = Path(folder, f"account={partition.account}", f"region={partition.region}")
     place.mkdir(parents=True, exist_ok=True)
@@ -72,19 +72,19 @@ def list_partition(client: IoTJobsClient, partition: Partition, folder: str) -> 
 
 
 def write_job(client: IoTJobsClient, job_id: str, place: Path) -> None:
-    """Write the file of a job, whole or not at all."""
-    part = place / f".{job_id}.{uuid4()}"  # readers of a data set pass over dotted names
+    """Write the file of a job atomically."""
+    part = place / f".{job_id}.{uuid4()}"  # readers of a data set ignore dotted names
     try:
         with pq.ParquetWriter(part, SCHEMA) as writer:
             for page in client.list_job_executions_for_job(job_id).pages():
                 writer.write_batch(to_batch(job_id, page))
         part.replace(place / f"{job_id}.parquet")
     finally:
-        part.unlink(missing_ok=True)  # what an error left
+        part.unlink(missing_ok=True)
 
 
 def to_batch(job_id: str, page: JobExecutionPage) -> Any:
-    """The executions of a page as rows."""
+    """Convert the executions of a page to rows."""
     columns = {
         "job_id": [job_id] * len(page.executions),
         "thing_name": [e.thing_name for e in page.executions],
@@ -98,7 +98,7 @@ def to_batch(job_id: str, page: JobExecutionPage) -> Any:
 def list_all(
     scheduler: Client, work: Sequence[tuple[IoTJobsClient, Partition]], folder: str, rounds: int = 3
 ) -> list[dict[str, str]]:
-    """List each partition as a task of its own; then again, but only the jobs that failed."""
+    """List each partition as a task of its own, then list the jobs that failed again."""
     failures: list[dict[str, str]] = []
     for _ in range(rounds):
         tasks = [scheduler.submit(list_partition, *each, folder, pure=False) for each in work]
@@ -114,7 +114,7 @@ def list_all(
 
 
 def kill_a_worker(cluster: LocalCluster, folder: str, killed: list[int]) -> None:
-    """Once some jobs are done, and while others are being listed."""
+    """Kill a worker once some jobs are done and others are being listed."""
     while sum(1 for _ in Path(folder).rglob("*.parquet")) < 20:  # noqa: PLR2004
         sleep(0.01)
     pid = next(iter(cluster.workers.values())).pid
@@ -123,7 +123,7 @@ def kill_a_worker(cluster: LocalCluster, folder: str, killed: list[int]) -> None
 
 
 def run(options: argparse.Namespace, folder: str) -> None:
-    """List everything, check that it is exact, and say how long it took."""
+    """List all jobs, check that the result is exact, and print how long it took."""
     job_ids = [f"firmware-{number}" for number in range(10)]
     fleet = make_fleet(PAGES * 250 - 50)
     partitions = [
@@ -147,7 +147,7 @@ def run(options: argparse.Namespace, folder: str) -> None:
             for number in range(1 if options.one_quota else len(partitions))
         ]
         work = [
-            # Where client_of(partition) would be.
+            # A real program would call client_of(partition) here.
             (
                 IoTJobsClient(
                     region_name=partition.region,
@@ -181,13 +181,13 @@ def run(options: argparse.Namespace, folder: str) -> None:
     jobs = len(partitions) * len(job_ids)
     print(f"{jobs} jobs, {len(table):,} executions, in {seconds:.1f} s")
     if failures or not len(rows) == len(table) == jobs * len(fleet):
-        raise SystemExit(f"something is missing, or there twice: {failures}")
+        raise SystemExit(f"executions are missing or repeated: {failures}")
     again = requests - jobs * PAGES
-    print(f"{requests} requests, of which {again} were made again")
-    # The one that was denied, and for each task under way the pages of one job: on a busy machine
-    # the scheduler may also restart tasks of the other workers.
+    print(f"{requests} requests, of which {again} were repeated")
+    # The denied request is repeated, and the pages of one job for each running task: on a busy
+    # machine, the scheduler may also restart tasks of the other workers.
     if not options.trouble <= again <= options.trouble * (1 + at_once * PAGES):
-        raise SystemExit("more was made again than what failed")
+        raise SystemExit("more requests were repeated than failed")
     if options.trouble and not killed:
         raise SystemExit("no worker was killed")
 

@@ -1,4 +1,4 @@
-"""In a unit test: the application's function without AWS, page by page.
+"""Unit tests of an application's function, page by page and without AWS.
 
 Run it: ``python -m nox -s tests-3.11 -- examples/test_application.py``.
 """
@@ -12,8 +12,8 @@ from iotjobs_client import ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet, stubbed_client
 
 
-def test_things_are_named_by_how_it_ended() -> None:
-    """One listing, which asks for what is needed and no more."""
+def test_things_are_grouped_by_status() -> None:
+    """One listing requests the needed statuses and no others."""
     pages = [
         [make_execution("pump-1", "FAILED"), make_execution("pump-2", "FAILED")],
         [make_execution("pump-3", "TIMED_OUT")],
@@ -24,8 +24,8 @@ def test_things_are_named_by_how_it_ended() -> None:
     assert found == {"FAILED": ["pump-1", "pump-2"], "TIMED_OUT": ["pump-3"]}
 
 
-def test_throttling_is_for_the_caller() -> None:
-    """Once botocore has given up."""
+def test_throttling_is_raised_to_the_caller() -> None:
+    """The caller handles throttling that botocore's retries do not overcome."""
     with (
         stubbed_client("firmware-42", [ThrottlingError], status=NOT_DONE) as client,
         pytest.raises(ThrottlingError),
@@ -34,7 +34,7 @@ def test_throttling_is_for_the_caller() -> None:
 
 
 def test_a_large_job_over_http() -> None:
-    """Nothing is lost or doubled, even where a connection breaks."""
+    """No execution is lost or repeated if a connection breaks."""
     fleet = make_fleet(2_000)
     with (
         LocalEndpoint({"firmware-42": fleet}, faults={1: "disconnect"}) as endpoint,

@@ -1,6 +1,6 @@
-"""What others list from a ``LocalEndpoint`` or moto: the AWS CLI, aiobotocore and raw boto3.
+"""Other clients list the same as this library: the AWS CLI, aiobotocore and raw boto3.
 
-``nox -s interop`` runs it, for the first two need a botocore of their own choice beside them.
+``nox -s interop`` runs it, because the first two pin their own versions of botocore.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def with_boto3(job_id: str, status: str | None) -> list[dict[str, Any]]:
     return items
 
 
-def with_our_command_line(job_id: str, status: str | None) -> list[dict[str, Any]]:
+def with_this_command_line(job_id: str, status: str | None) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "iotjobs_client", "list", job_id]
     if status is not None:
         command.append(f"--status={status}")
@@ -85,7 +85,7 @@ CLIENTS = [with_the_aws_cli, with_aiobotocore, with_boto3]
 
 
 def to_execution(item: dict[str, Any]) -> JobExecutionSummary:
-    """The same as ours, from what another client gives; the AWS CLI leaves times as numbers."""
+    """Convert an item of another client; the AWS CLI leaves times as numbers."""
     summary = item["jobExecutionSummary"]
     times: dict[str, datetime | None] = {
         name: datetime.fromtimestamp(time, timezone.utc) if isinstance(time, float) else time
@@ -104,11 +104,11 @@ def to_execution(item: dict[str, Any]) -> JobExecutionSummary:
 
 
 @pytest.mark.parametrize("status", [None, "FAILED"])
-@pytest.mark.parametrize("client", [*CLIENTS, with_our_command_line])
-def test_all_list_the_same(
+@pytest.mark.parametrize("client", [*CLIENTS, with_this_command_line])
+def test_all_clients_list_the_same(
     client: Client, status: str | None, local_endpoint: StartLocalEndpoint
 ) -> None:
-    """Each execution with each member, over several pages or of one status."""
+    """Each client lists each execution with each member, with a filter and without."""
     endpoint = local_endpoint({JOB_ID: FLEET})
     with endpoint.client() as ours:
         expected = list(ours.list_job_executions_for_job(JOB_ID, status=status))
@@ -125,21 +125,21 @@ def test_all_list_the_same(
     ],
 )
 @pytest.mark.parametrize("client", CLIENTS)
-def test_all_are_refused_the_same(
+def test_all_clients_get_the_same_error(
     client: Client, job_id: str, status: str | None, code: str, local_endpoint: StartLocalEndpoint
 ) -> None:
-    """What the API reference forbids, by the code that it names."""
+    """A request that the API reference forbids has the error code that it names."""
     local_endpoint({JOB_ID: FLEET})
     with pytest.raises(Exception, match=code):
         client(job_id, status)
 
 
 @pytest.mark.parametrize("status", [None, "QUEUED"])
-def test_our_rows_are_those_of_the_aws_cli(
+def test_the_rows_are_the_same_as_the_aws_clis(
     status: str | None, local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From moto's server, which neither of us wrote."""
-    local_endpoint({})  # for the environment, but for the URL
+    """The command line and the AWS CLI list the same from moto's server."""
+    local_endpoint({})  # sets the credentials and the region
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
@@ -151,7 +151,7 @@ def test_our_rows_are_those_of_the_aws_cli(
     iot.cancel_job_execution(jobId=JOB_ID, thingName="thing-3", force=True)
     ours, theirs = (
         [to_execution(item) for item in client(JOB_ID, status)]
-        for client in (with_our_command_line, with_the_aws_cli)
+        for client in (with_this_command_line, with_the_aws_cli)
     )
     iot.close()
     server.stop()
@@ -160,7 +160,9 @@ def test_our_rows_are_those_of_the_aws_cli(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_all_retry_what_is_worth_it(client: Client, local_endpoint: StartLocalEndpoint) -> None:
-    """Throttled and cut off in the middle, they get it all in the end."""
+def test_all_clients_retry_temporary_faults(
+    client: Client, local_endpoint: StartLocalEndpoint
+) -> None:
+    """A throttled and a lost request are retried, so the listing is complete."""
     local_endpoint({JOB_ID: FLEET}, faults={2: "disconnect", 4: ThrottlingError})
     assert len(client(JOB_ID, None)) == 600

@@ -1,4 +1,4 @@
-"""What several test modules need: a scripted client, and the wire's form of an execution."""
+"""Helpers that several test modules use: stand-ins for boto3's client, servers and listings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ONCE: Any = {"total_max_attempts": 1, "mode": "standard"}
 
 
 def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> Any:
-    """The execution as boto3 gives it, or with numbers for times as the service sends it."""
+    """Return the execution as boto3 does, or with times as numbers, as the service sends it."""
     (item,) = make_response([execution])["executionSummaries"]
     if as_numbers:
         members = item["jobExecutionSummary"]
@@ -50,13 +50,13 @@ def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> Any:
 
 
 def forge(content: bytes) -> str:
-    """A resume token with a valid checksum, which anybody can compute."""
+    """Return a resume token with this content and a valid checksum."""
     checksum = blake2b(content, digest_size=8).digest()
     return urlsafe_b64encode(checksum + content).rstrip(b"=").decode()
 
 
 class ScriptedClient:
-    """Answers each call with the next entry of a script: returns it, or raises it."""
+    """Responds to each call with the next entry of a script: returns it, or raises it."""
 
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
@@ -79,7 +79,7 @@ class FleetClient:
         self.errors: dict[int, BaseException] = {}
 
     def start_of(self, arguments: dict[str, Any]) -> int:
-        """The position in the token; behind a colon it may hold anything more."""
+        """Return the position in the token, which may have more text after a colon."""
         return int(arguments.get("nextToken", "0").partition(":")[0])
 
     def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class FleetClient:
 
 
 class GatedClient(FleetClient):
-    """Answers each request when it is let to, and counts those that are answered."""
+    """Responds to each request once the gate is open, and counts its responses."""
 
     def __init__(self, fleet: list[JobExecutionSummary]) -> None:
         super().__init__(fleet)
@@ -115,9 +115,9 @@ class GatedClient(FleetClient):
 
 
 class RawServer:
-    """Real HTTP on loopback that answers each request with the next of some raw answers.
+    """Real HTTP on loopback that sends the next of some raw responses to each request.
 
-    An answer is the HTTP status and the body, with headers if need be.
+    A response is the HTTP status and the body, and may have headers.
     """
 
     def __init__(self, *answers: tuple[int, bytes] | tuple[int, bytes, dict[str, str]]) -> None:
@@ -166,7 +166,7 @@ def held_response(endpoint: LocalEndpoint, number: int) -> Iterator[Event]:
             assert may_respond.wait(60)
         return False
 
-    # The endpoint waits for its latency with this event.
+    # The endpoint waits for its latency with this private event; nothing public holds a response.
     with mock.patch.object(endpoint._is_closing, "wait", wait):
         try:
             yield may_respond
@@ -176,18 +176,18 @@ def held_response(endpoint: LocalEndpoint, number: int) -> Iterator[Event]:
 
 @cache
 def session() -> boto3.Session:
-    """One for all, since it keeps the service's model, which takes long to read."""
+    """Return a boto3 session for all tests; it caches the service's model, which loads slowly."""
     return boto3.Session("testing", "testing", region_name="us-east-1")
 
 
 def boto3_client(url: str, **config: Any) -> Any:
-    """A boto3 iot client of the server at ``url``, which sends each request once."""
+    """Return a boto3 iot client of the server at ``url``, which sends each request once."""
     config.setdefault("retries", ONCE)
     return session().client("iot", endpoint_url=url, config=Config(**config))
 
 
 def owning_client(url: str, **config: Any) -> IoTJobsClient:
-    """A client of the server at ``url`` that builds its boto3 client as above."""
+    """Return a client of the server at ``url`` that builds its own boto3 client."""
     config.setdefault("retries", ONCE)
     return IoTJobsClient(session=session(), endpoint_url=url, config=Config(**config))
 
@@ -217,7 +217,7 @@ def short_read_timeout(endpoint: LocalEndpoint, *numbers: int) -> Iterator[None]
 
 
 def list_rest(url: str, resume_token: str | None, **options: Any) -> list[JobExecutionSummary]:
-    """What a listing at ``url`` gives from ``resume_token`` on; also called in other processes."""
+    """List the job at ``url`` from ``resume_token`` on; other processes call this too."""
     with owning_client(url) as client:
         listing = client.list_job_executions_for_job(JOB_ID, resume_token=resume_token, **options)
         return list(listing)
@@ -232,7 +232,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def watched_threads(monkeypatch: pytest.MonkeyPatch) -> list[Thread]:
-    """Those that are started to request a page from now on, in a form that can be watched."""
+    """Return a list to which each thread that is started to request a page is added."""
     started: list[Thread] = []
 
     def start_new_thread(function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
@@ -244,7 +244,7 @@ def watched_threads(monkeypatch: pytest.MonkeyPatch) -> list[Thread]:
 
 
 class Loops:
-    """An event loop for each thread, as long as the ``with`` block."""
+    """An event loop for each thread; leaving the ``with`` block closes them."""
 
     def __init__(self) -> None:
         self._by_thread: dict[int, asyncio.AbstractEventLoop] = {}
@@ -257,7 +257,7 @@ class Loops:
             loop.close()
 
     def next(self, iterator: JobExecutionIterator | JobExecutionPageIterator) -> Any:
-        """What ``next()`` would give, by ``anext()``."""
+        """Advance the iterator by ``anext()``, but return and raise as ``next()`` does."""
         found: list[Any] = []
         errors: list[BaseException] = []
 
@@ -275,7 +275,7 @@ class Loops:
         raise errors.pop()
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """What ``coroutine`` comes to."""
+        """Run the coroutine on this thread's loop, and return its result."""
         if get_ident() not in self._by_thread:
             self._by_thread[get_ident()] = asyncio.new_event_loop()
         return self._by_thread[get_ident()].run_until_complete(coroutine)
@@ -283,9 +283,9 @@ class Loops:
 
 @contextmanager
 def async_form() -> Iterator[None]:
-    """Where ``next()`` and ``for`` over a listing are ``anext()`` and ``async for``.
+    """Replace ``next()`` and ``for`` over a listing by ``anext()`` and ``async for``.
 
-    So that what is tested of the one form is tested of the other.
+    This lets a test of the synchronous form check the asynchronous form too.
     """
     with Loops() as loops:
 
@@ -304,7 +304,7 @@ class ListRest(Protocol):
 
 @contextmanager
 def other_process() -> Iterator[ListRest]:
-    """``list_rest`` in another process, which knows only the URL and the token."""
+    """Yield ``list_rest`` run in another process, which gets only the URL and the token."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         # A pool waits forever if its process dies.
         yield lambda *arguments: pool.apply_async(list_rest, arguments).get(timeout=60)

@@ -18,6 +18,7 @@ from iotjobs_client import client, exceptions, models, paginator
 
 
 def public_classes(module: ModuleType) -> set[str]:
+    """Return the names of the public classes that the module defines."""
     return {
         name
         for name, value in vars(module).items()
@@ -28,13 +29,13 @@ def public_classes(module: ModuleType) -> set[str]:
 
 
 def run(code: str) -> str:
-    """What ``code`` prints in a fresh process."""
+    """Run ``code`` in a fresh process, and return its output."""
     return subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
-def test_all_public_classes_are_at_the_top_and_nothing_else() -> None:
+def test_all_lists_the_public_classes_and_nothing_else() -> None:
     """``__all__`` is sorted and holds what the modules define."""
     defined = set[str]().union(*map(public_classes, (client, exceptions, models, paginator)))
     assert iotjobs_client.__all__ == sorted(iotjobs_client.__all__, key=str)
@@ -54,8 +55,8 @@ def test_all_public_classes_are_at_the_top_and_nothing_else() -> None:
     ],
     ids=lambda value: value.__name__,
 )
-def test_every_public_name_has_documentation(value: Any) -> None:
-    """A docstring each, on classes, on functions and on the public methods."""
+def test_every_public_name_has_a_docstring(value: Any) -> None:
+    """Each public class, function and method has a docstring."""
     assert value.__doc__
     if isinstance(value, type):
         for member in vars(value).values():
@@ -64,7 +65,7 @@ def test_every_public_name_has_documentation(value: Any) -> None:
 
 
 def test_importing_loads_neither_boto3_nor_botocore() -> None:
-    """Nor other heavy things: they come with the first request."""
+    """The first request loads the heavy modules, not the import."""
     loaded = run(
         "import sys, iotjobs_client; print([m for m in ('boto3', 'botocore', 'urllib3',"
         " 'logging', 'asyncio', 'hashlib', 'importlib.metadata', 'typing_extensions',"
@@ -75,24 +76,24 @@ def test_importing_loads_neither_boto3_nor_botocore() -> None:
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
-    """And it is there where a package is deployed without its metadata."""
+    """``__version__`` is the version in the metadata of the distribution."""
     assert iotjobs_client.__version__ == importlib.metadata.version("iotjobs-client")
 
 
-def test_it_needs_the_four_and_no_others() -> None:
-    """boto3, botocore, attrs, typing-extensions; all else is an extra."""
+def test_the_package_requires_four_others() -> None:
+    """boto3, botocore, attrs and typing-extensions are required; all others are extras."""
     requirements = importlib.metadata.requires("iotjobs-client") or []
     names = {r.split(">")[0].split(";")[0].strip() for r in requirements if "extra ==" not in r}
     assert names == {"boto3", "botocore", "attrs", "typing-extensions"}
 
 
-def test_it_tells_type_checkers_that_it_is_typed() -> None:
-    """py.typed travels with the package."""
+def test_the_package_is_marked_as_typed() -> None:
+    """The package contains ``py.typed``."""
     assert pkgutil.get_data("iotjobs_client", "py.typed") == b""
 
 
-def test_no_boto3_is_needed_to_stand_in_for_it() -> None:
-    """A listing over a client of one's own loads neither boto3 nor botocore."""
+def test_a_stand_in_client_needs_no_boto3() -> None:
+    """A listing with a stand-in client loads neither boto3 nor botocore."""
     loaded = run(
         "import sys; from types import SimpleNamespace; from iotjobs_client import IoTJobsClient\n"
         "client = SimpleNamespace(list_job_executions_for_job=lambda **arguments: {})\n"

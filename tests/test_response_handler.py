@@ -1,4 +1,4 @@
-"""What our handler of botocore's event ``before-parse`` leaves to botocore and to wrappers."""
+"""Our handler of botocore's event ``before-parse`` reads the responses of our own calls alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summing up a rollout: which execution is a thing's last, counts, durations, the curve."""
+"""The summary of a rollout: the latest execution of a thing, counts, durations, the curve."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def after(seconds: float) -> datetime:
+    """Return the time so many seconds after the start."""
     return START + timedelta(seconds=seconds)
 
 
 def attempt(
     status: str, number: int | None, queued: float | None, thing: str = "pump-7"
 ) -> JobExecutionSummary:
+    """Make an execution with this number, queued so many seconds after the start."""
     queued_at = None if queued is None else after(queued)
     return make_execution(thing, status, execution_number=number, queued_at=queued_at)
 
@@ -39,10 +41,10 @@ def attempt(
         pytest.param(attempt("FAILED", None, 0), attempt("SUCCEEDED", None, 9), id="both without"),
     ],
 )
-def test_the_last_execution_of_a_thing_is_found_in_any_order(
+def test_the_latest_execution_is_found_in_any_order(
     earlier: JobExecutionSummary, later: JobExecutionSummary
 ) -> None:
-    """By its number, or where one of two has none by the time at which it was queued."""
+    """The higher number is later, or the later time of queueing if a number is missing."""
     assert list(latest_per_thing([earlier, later]).values()) == [later]
     assert list(latest_per_thing([later, earlier]).values()) == [later]
 
@@ -55,22 +57,22 @@ def test_the_last_execution_of_a_thing_is_found_in_any_order(
         pytest.param(attempt("QUEUED", None, None), attempt("FAILED", None, None), id="unknown"),
     ],
 )
-def test_failing_that_the_last_is_what_comes_later(
+def test_without_number_and_time_the_last_listed_is_the_latest(
     first: JobExecutionSummary, second: JobExecutionSummary
 ) -> None:
-    """A listing gives the later state of an execution last."""
+    """A listing yields the later state of an execution last."""
     assert list(latest_per_thing(iter([first, second])).values()) == [second]
 
 
-def test_things_keep_the_order_in_which_they_come_first() -> None:
-    """By their ARNs, of which other regions have others."""
+def test_things_keep_the_order_of_their_first_execution() -> None:
+    """The result has the things' ARNs in the order of the listing."""
     fleet = make_fleet(5)
     found = latest_per_thing([*fleet, attempt("QUEUED", 2, 0, "thing-0")])
     assert list(found) == [execution.thing_arn for execution in fleet]
 
 
-def test_every_execution_counts_once_and_every_thing_once() -> None:
-    """One that was listed in two states counts in the later; a retried thing where it stands."""
+def test_each_execution_and_each_thing_counts_once() -> None:
+    """An execution counts in its latest state, and a thing by its latest execution."""
     summary = summarize(
         [
             attempt("IN_PROGRESS", 1, 0, "a"),
@@ -98,23 +100,23 @@ def test_every_execution_counts_once_and_every_thing_once() -> None:
 @pytest.mark.parametrize(
     ("attempts", "count"),
     [
-        # All the same execution, as far as anybody can tell, but for the one with a number.
+        # An execution without a number may be the same as the numbered one.
         ([("QUEUED", None, None), ("FAILED", 1, None), ("IN_PROGRESS", None, None)], 2),
         ([("IN_PROGRESS", 1, 0), ("QUEUED", None, 5), ("FAILED", 1, None)], 2),
         ([("QUEUED", 1, 0), ("QUEUED", 2, 1), ("FAILED", 1, 0)], 2),
     ],
 )
-def test_an_execution_that_comes_back_counts_once(
+def test_an_execution_that_is_listed_again_counts_once(
     attempts: list[tuple[str, int | None, float | None]], count: int
 ) -> None:
-    """In its later state, whether another one of its thing came in between or not."""
+    """It counts in its later state, even if another execution of its thing is in between."""
     summary = summarize(attempt(*each) for each in attempts)
     assert (summary.execution_count, summary.thing_count) == (count, 1)
     assert summary.executions[JobExecutionStatus(attempts[-1][0])] == 1
 
 
-def test_the_last_executions_alone_are_kept() -> None:
-    """However many a thing has."""
+def test_only_the_latest_executions_stay_in_memory() -> None:
+    """Memory does not grow with the number of executions of a thing."""
     alive: weakref.WeakSet[JobExecutionSummary] = weakref.WeakSet()
 
     def listed() -> Iterator[JobExecutionSummary]:
@@ -129,14 +131,14 @@ def test_the_last_executions_alone_are_kept() -> None:
     assert last.execution_number == 49
 
 
-def test_a_time_at_the_end_of_all_years_is_no_fault() -> None:
-    """Even where it cannot be rounded up."""
+def test_the_latest_possible_time_is_accepted() -> None:
+    """A time that cannot be rounded up does not raise."""
     summary = summarize([make_execution(last_updated_at=datetime.max.replace(tzinfo=timezone.utc))])
     assert summary.curve[-1].at.year == 9999
 
 
-def test_a_status_that_we_do_not_know_is_counted() -> None:
-    """As one that waits, behind those that we know."""
+def test_an_unknown_status_is_counted() -> None:
+    """An unknown status counts as unfinished, after the known ones."""
     summary = summarize([make_execution("a", "PAUSED"), make_execution("b", "CANCELED")])
     assert list(summary.executions) == ["CANCELED", "PAUSED"]
     assert summary.things_unfinished == 1
@@ -148,7 +150,7 @@ def test_a_status_that_we_do_not_know_is_counted() -> None:
 def test_the_order_of_a_listing_does_not_matter(
     statuses: list[str], shuffler: random.Random
 ) -> None:
-    """Where each execution comes once; and every thing is in one of the four groups."""
+    """The summary is the same in any order, and each thing is in one of the four groups."""
     executions = [
         make_execution(
             f"thing-{number % 3}",
@@ -187,7 +189,7 @@ def test_the_order_of_a_listing_does_not_matter(
 def test_percentiles_are_by_nearest_rank(
     seconds: range, median: int, p90: int, maximum: int
 ) -> None:
-    """The shortest duration that so many percent do not exceed: one that was measured."""
+    """A percentile is the shortest measured duration that so many percent do not exceed."""
     summary = summarize(
         make_execution(
             f"thing-{each}",
@@ -202,8 +204,8 @@ def test_percentiles_are_by_nearest_rank(
     assert summary.running.median == timedelta(seconds=2 * median)
 
 
-def test_only_what_is_known_is_measured() -> None:
-    """An execution that goes on has not run as long as it will, and absent times say nothing."""
+def test_durations_need_both_times_and_a_final_status() -> None:
+    """Unfinished executions and absent times do not count in the durations."""
     summary = summarize(
         [
             make_execution("a", "IN_PROGRESS"),
@@ -216,8 +218,8 @@ def test_only_what_is_known_is_measured() -> None:
     assert summarize([]).waiting == Durations(0, None, None, None)
 
 
-def test_the_things_that_failed_last_come_latest_first() -> None:
-    """By their last executions alone, and not more than wanted."""
+def test_failed_things_are_listed_latest_first() -> None:
+    """Things whose latest execution failed are listed, up to the given number."""
     failures = [
         make_execution(f"thing-{n}", status, last_updated_at=after(n))
         for n, status in enumerate(["FAILED", "TIMED_OUT", "REJECTED"])
@@ -256,8 +258,8 @@ def test_an_invalid_number_of_failures_is_refused(failures: Any) -> None:
         summarize([], failures=failures)
 
 
-def test_the_curve_goes_from_nothing_to_all() -> None:
-    """Each number grows, from the first execution queued to the last update of all."""
+def test_the_curve_ends_with_all_executions() -> None:
+    """Each number grows from the first queued execution to the last update."""
     fleet = make_fleet(2000)
     summary = summarize(fleet)
     first, *_, last = summary.curve
@@ -280,21 +282,21 @@ def test_the_curve_goes_from_nothing_to_all() -> None:
     )
 
 
-def test_the_curve_needs_one_time_and_no_more() -> None:
-    """The first one that is queued may be all that is known."""
+def test_the_curve_needs_only_one_time() -> None:
+    """One queued execution without other times makes a curve of one point."""
     bare = make_execution(status="QUEUED", started_at=None, last_updated_at=None)
     (point,) = summarize([bare]).curve
     assert (point.queued, point.started) == (1, 0)
 
 
-def test_what_took_less_than_no_time_took_none() -> None:
-    """The clocks of things and of the service disagree."""
+def test_a_negative_duration_is_zero() -> None:
+    """The clocks of things and of the service can differ."""
     early = make_execution(started_at=datetime(2025, 1, 1, tzinfo=timezone.utc))
     assert summarize([early]).waiting.maximum == timedelta(0)
 
 
 def test_the_curve_of_one_moment_is_one_point() -> None:
-    """And where nothing is known of the queue there is none."""
+    """A curve has one point if all times are equal, and none without times of queueing."""
     (point,) = summarize([make_execution("a", "QUEUED")]).curve
     assert (point.at, point.queued, point.started, point.ended) == (START, 1, 0, {})
     assert summarize([make_execution("a", queued_at=None)]).curve == ()

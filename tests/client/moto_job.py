@@ -27,7 +27,7 @@ def set_up(client: Any) -> None:
 
 
 def make_client(**options: Any) -> Any:
-    """Return a boto3 client."""
+    """Return a boto3 client for moto's account and region."""
     return boto3.client(
         "iot", region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x", **options
     )

@@ -1,4 +1,4 @@
-"""Sessions, credentials, certificates, logs and clients that are not boto3's."""
+"""The client's environment: sessions, credentials, certificates, logs and unusual responses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNUSED = "http://127.0.0.1:9"
 
 @pytest.fixture
 def default_session() -> Iterator[None]:
-    """boto3's default session, set up as a program may do it."""
+    """Set up boto3's default session, as a program may do it."""
     boto3.setup_default_session(region_name="eu-central-1", aws_access_key_id="of-the-session")
     yield
     boto3.DEFAULT_SESSION = None
@@ -40,8 +40,8 @@ def default_session() -> Iterator[None]:
 
 @pytest.mark.usefixtures("default_session")
 class TestDefaultSession:
-    def test_it_is_used_as_by_boto3_client(self) -> None:
-        """The same region and keys: a listing of the same account."""
+    def test_it_is_used_like_by_boto3_client(self) -> None:
+        """A client without options has the region and keys of the default session."""
         for client in (IoTJobsClient(), pickle.loads(pickle.dumps(IoTJobsClient()))):
             assert client.boto3_client.meta.region_name == "eu-central-1"
         session = boto3.DEFAULT_SESSION
@@ -50,8 +50,8 @@ class TestDefaultSession:
         assert credentials is not None
         assert credentials.access_key == "of-the-session"
 
-    def test_options_prevail_over_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A region is an option of the client; a session or a profile replaces it."""
+    def test_options_override_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A region overrides that of the session; a session or a profile replaces the session."""
         assert IoTJobsClient(region_name="us-west-2").boto3_client.meta.region_name == "us-west-2"
         session = boto3.Session(region_name="ap-south-1")
         assert IoTJobsClient(session=session).boto3_client.meta.region_name == "ap-south-1"
@@ -65,7 +65,7 @@ class TestDefaultSession:
 class TestAsynchronousClients:
     @pytest.mark.parametrize("option", ["client", "session"])
     @pytest.mark.parametrize("library", ["aiobotocore.client", "aioboto3.session"])
-    def test_they_are_refused_at_construction(self, option: str, library: str) -> None:
+    def test_they_are_refused_by_the_constructor(self, option: str, library: str) -> None:
         """The error says what to pass instead."""
         methods = {"list_job_executions_for_job": None, "client": lambda *_: None}
         kind = type("AioObject", (), {**methods, "__module__": library})
@@ -73,7 +73,7 @@ class TestAsynchronousClients:
             IoTJobsClient(**{option: kind()})
 
     def test_a_coroutine_is_refused_and_closed(self) -> None:
-        """A warning about one that was never awaited would be an error here."""
+        """The coroutine is closed, so Python warns of none that was never awaited."""
         client = IoTJobsClient(AsyncMock())
         with pytest.raises(InvalidArgumentError, match="a boto3 iot client, not an asynchronous"):
             list(client.list_job_executions_for_job(JOB_ID))
@@ -87,6 +87,7 @@ class TestAsynchronousClients:
 
 class TestDebugLog:
     def list_with_log(self, url: str, caplog: pytest.LogCaptureFixture) -> list[Any]:
+        """List at ``url`` while botocore's parser logs at debug level."""
         with caplog.at_level(logging.DEBUG, logger="botocore.parsers"):
             client = boto3_client(url)
             try:
@@ -94,8 +95,8 @@ class TestDebugLog:
             finally:
                 client.close()
 
-    def test_it_shows_the_body_of_a_response(self, caplog: pytest.LogCaptureFixture) -> None:
-        """The executions are the same."""
+    def test_it_holds_the_body_of_a_response(self, caplog: pytest.LogCaptureFixture) -> None:
+        """The log has the body, and the listing is the same as without the log."""
         fleet = make_fleet(20)
         with LocalEndpoint({JOB_ID: fleet}) as endpoint:
             assert self.list_with_log(endpoint.url, caplog) == fleet
@@ -117,13 +118,13 @@ class TestDebugLog:
         ids=str,
     )
     def test_errors_stay_the_same(self, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
-        """Whatever botocore's parser makes of a malformed response."""
+        """A malformed response is the same error with botocore's debug log on."""
         with RawServer((200, body)) as server, pytest.raises(MalformedResponseError):
             self.list_with_log(server.url, caplog)
 
 
 class TestCredentials:
-    """Their source: an endpoint as in a container, or a role to assume."""
+    """Failures of a source of credentials: a container endpoint, a role or instance metadata."""
 
     @pytest.mark.parametrize(
         ("status", "is_retryable"), [(503, True), (429, True), (403, False), (404, False)]
@@ -134,7 +135,7 @@ class TestCredentials:
         is_retryable: bool,  # noqa: FBT001
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """A failure that may pass is retryable."""
+        """An error of the container endpoint is retryable if it may be temporary."""
         with RawServer(*[(status, b"not now")] * 9) as source:
             monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", source.url)
             monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
@@ -145,8 +146,10 @@ class TestCredentials:
         assert caught.value.is_retryable is is_retryable
         assert pickle.loads(pickle.dumps(caught.value)).is_retryable is is_retryable
 
-    def test_a_container_endpoint_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A refused connection may pass."""
+    def test_a_container_endpoint_that_refuses_connections(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A refused connection may be temporary, so the error is retryable."""
         with LocalEndpoint({}) as endpoint:
             url = endpoint.url
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
@@ -173,7 +176,7 @@ class TestCredentials:
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
     ) -> None:
-        """A throttled or a failing STS may respond later, a denied role never will."""
+        """The error is retryable if STS throttles or fails, but not if it denies the role."""
         config_file = tmp_path / "config"
         config_file.write_text(
             "[profile fleet]\nregion = eu-west-1\nrole_arn = arn:aws:iam::1:role/x\n"
@@ -192,7 +195,7 @@ class TestCredentials:
         assert caught.value.is_retryable is is_retryable
 
     def test_instance_metadata_that_stops_responding(self) -> None:
-        """Credentials were there before, so they may come again."""
+        """Credentials were available before, so the error is retryable."""
         from botocore.credentials import RefreshableCredentials
 
         source = RefreshableCredentials.create_from_metadata(
@@ -206,14 +209,15 @@ class TestCredentials:
             method="iam-role",
         )
         session = boto3.Session(region_name="eu-west-1")
-        session._session._credentials = source  # type: ignore[attr-defined]  # as botocore sets it
+        # boto3 has no public way to set refreshable credentials.
+        session._session._credentials = source  # type: ignore[attr-defined]
         client = IoTJobsClient(session=session, endpoint_url=UNUSED)
         with pytest.raises(CredentialsError, match="did not contain") as caught:
             list(client.list_job_executions_for_job(JOB_ID))
         assert caught.value.is_retryable
 
-    def test_none_at_all(self) -> None:
-        """Nothing changes by itself."""
+    def test_no_credentials_at_all(self) -> None:
+        """The error is not retryable, because a retry would find no credentials either."""
         client = IoTJobsClient(region_name="eu-west-1", endpoint_url=UNUSED)
         with pytest.raises(CredentialsError) as caught:
             list(client.list_job_executions_for_job(JOB_ID))
@@ -224,7 +228,7 @@ class TestCredentials:
 def test_a_ca_bundle_that_cannot_be_read(
     bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A configuration error: the same request never succeeds."""
+    """An unreadable CA bundle is a ConfigurationError, because no retry would succeed."""
     path = tmp_path / bundle
     if bundle == "folder":
         path.mkdir()
@@ -245,7 +249,7 @@ def test_a_ca_bundle_that_cannot_be_read(
 
 
 def test_a_connection_that_is_lost_in_a_response() -> None:
-    """It says after how many bytes, and the listing continues."""
+    """A cut-off response is a TransportError, and the listing continues."""
     fleet = make_fleet(20)
     with (
         LocalEndpoint({JOB_ID: fleet}, faults={2: "truncate"}) as endpoint,
@@ -259,8 +263,8 @@ def test_a_connection_that_is_lost_in_a_response() -> None:
         assert [*found, *executions] == fleet
 
 
-def test_a_short_body_of_a_stand_in_for_the_transport() -> None:
-    """A body may be shorter than its Content-Length says."""
+def test_a_body_shorter_than_its_content_length() -> None:
+    """The error says after how many bytes the body ended."""
 
     class Response:
         status_code = 200
@@ -275,7 +279,7 @@ def test_a_short_body_of_a_stand_in_for_the_transport() -> None:
 
 
 @pytest.mark.parametrize("port", ["port", "99999"])
-def test_an_endpoint_with_a_wrong_port(port: str) -> None:
+def test_an_endpoint_with_an_invalid_port(port: str) -> None:
     """The error comes when botocore signs the first request."""
     session = boto3.Session("x", "x", region_name="eu-west-1")
     client = IoTJobsClient(session=session, endpoint_url=f"http://127.0.0.1:{port}")
@@ -286,7 +290,7 @@ def test_an_endpoint_with_a_wrong_port(port: str) -> None:
 
 
 def test_a_content_length_of_thousands_of_digits() -> None:
-    """An error of ours, like any other response that is cut short."""
+    """The error is that of a body that is cut short."""
 
     class Response:
         status_code = 200
@@ -300,9 +304,10 @@ def test_a_content_length_of_thousands_of_digits() -> None:
     client.close()
 
 
-def test_without_the_event_of_botocore_the_library_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slower: botocore parses the response, and the executions are the same."""
+def test_the_library_works_without_the_event_before_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If botocore lacks the event, it parses the response and the executions are the same."""
     fleet = make_fleet(20)
+    # Only the private method sees the name of each event.
     emit = "botocore.hooks.HierarchicalEmitter._emit"
     from botocore.hooks import HierarchicalEmitter
 
@@ -318,7 +323,7 @@ def test_without_the_event_of_botocore_the_library_works(monkeypatch: pytest.Mon
         assert list(client.list_job_executions_for_job(JOB_ID, page_size=7)) == fleet
 
 
-# Without 204 and 304, which have no body: the rest of the connection would be misread.
+# 204 and 304 are left out: they have no body, so the client would misread the connection.
 STATUSES = [
     200,
     201,
@@ -349,8 +354,8 @@ BODIES = [
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_any_status_with_any_body_is_an_error_of_ours(status: int) -> None:
-    """Whatever botocore's parser or retries make of it; the same iterator goes on."""
+def test_any_status_with_an_invalid_body_is_an_error(status: int) -> None:
+    """Each of the responses is an IoTJobsError, and the same iterator continues after it."""
     last = (200, b'{"executionSummaries": []}')
     with RawServer(*((status, body) for body in BODIES), last) as server:
         client = boto3_client(server.url)
@@ -362,15 +367,15 @@ def test_any_status_with_any_body_is_an_error_of_ours(status: int) -> None:
         client.close()
 
 
-def test_an_iterator_shows_what_it_lists() -> None:
-    """Its repr has no token."""
+def test_the_repr_of_an_iterator_shows_its_listing() -> None:
+    """The repr has the job but no token."""
     listing = IoTJobsClient(FleetClient(make_fleet(3))).list_job_executions_for_job(JOB_ID)
     assert repr(iter(listing)).startswith("JobExecutionIterator(JobExecutionPaginator(job_id=")
     assert repr(listing.pages()).startswith("JobExecutionPageIterator(")
 
 
-def test_an_error_of_a_proxy_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A compressed page of a 502, which botocore's parser cannot read."""
+def test_an_unreadable_502_of_a_proxy_is_retryable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 502 is retryable even if botocore's parser cannot read its compressed body."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with RawServer((502, b"\x1f\x8b\xff")) as server, pytest.raises(ServiceUnavailableError):
         list(IoTJobsClient(boto3_client(server.url)).list_job_executions_for_job(JOB_ID))

@@ -41,7 +41,7 @@ print("ok")
 
 @pytest.mark.parametrize("first", [PATCH + IMPORT, IMPORT + PATCH], ids=["gevent", "library"])
 def test_all_forms_work(first: str) -> None:
-    """Plain, with prefetch, with a rate, shared by threads and on an event loop."""
+    """A plain, prefetching, rated, shared or asynchronous listing is complete under gevent."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", first + LISTINGS],
         capture_output=True,

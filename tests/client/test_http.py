@@ -1,4 +1,4 @@
-"""The whole way, over real HTTP: real boto3, real signing, real faults."""
+"""Listings over real HTTP on loopback, with real boto3, real signatures and real faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 @pytest.fixture(params=["owned", "borrowed"])
 def client_of(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Makes a client of an endpoint, of the one kind or the other."""
+    """Return a function that makes a client of an endpoint, owned or borrowed."""
     to_close: list[Any] = []
 
     def make(endpoint: LocalEndpoint) -> IoTJobsClient:
@@ -35,21 +35,21 @@ def client_of(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.mark.parametrize("page_size", [1, 7, 250])
 @pytest.mark.parametrize("status", [None, "FAILED", ["QUEUED", "FAILED", "TIMED_OUT"]])
-def test_everything_is_listed_once_and_in_order(
+def test_each_execution_is_listed_once_and_in_order(
     client_of: Any, page_size: int, status: Any
 ) -> None:
-    """Whole or filtered, in pages of any size, every member as it was."""
+    """Each execution is listed with every member, for any page size and filter."""
     fleet = make_fleet(300)
     with LocalEndpoint({JOB_ID: fleet, "other": make_fleet(5)}) as endpoint:
         client = client_of(endpoint)
         found = list(client.list_job_executions_for_job(JOB_ID, status=status, page_size=page_size))
-    wanted = [status] if isinstance(status, str) or status is None else status
-    assert found == [e for word in wanted for e in fleet if word in (None, e.status)]
+    statuses = [status] if isinstance(status, str) or status is None else status
+    assert found == [e for each in statuses for e in fleet if each in (None, e.status)]
 
 
 @pytest.mark.parametrize("fault", [ThrottlingError, "disconnect", "garbage"], ids=str)
-def test_after_a_fault_nothing_is_lost_or_doubled(client_of: Any, fault: Fault) -> None:
-    """The same iterator goes on, and so does a listing resumed by another client."""
+def test_after_a_fault_nothing_is_lost_or_repeated(client_of: Any, fault: Fault) -> None:
+    """The same iterator continues, and so does a listing resumed by another client."""
     fleet = make_fleet(20)
     with LocalEndpoint({JOB_ID: fleet}, faults={3: fault}) as endpoint:
         executions = iter(client_of(endpoint).list_job_executions_for_job(JOB_ID, page_size=6))
@@ -61,8 +61,8 @@ def test_after_a_fault_nothing_is_lost_or_doubled(client_of: Any, fault: Fault) 
         assert list(resumed) == list(executions) == fleet[12:]
 
 
-def test_botocore_retries_as_it_is_told() -> None:
-    """A fault that its retries outlast never shows."""
+def test_botocore_retries_as_configured() -> None:
+    """Faults that botocore's retries overcome do not show."""
     fleet = make_fleet(10)
     faults: dict[int, Fault] = {1: ThrottlingError, 2: "disconnect", 4: ServiceUnavailableError}
     with LocalEndpoint({JOB_ID: fleet}, faults=faults) as endpoint:
@@ -74,7 +74,7 @@ def test_botocore_retries_as_it_is_told() -> None:
 
 
 def test_attempts_count_botocores_retries() -> None:
-    """The error says how often the request was sent."""
+    """``attempts`` is the number of times that botocore sent the request."""
     faults: dict[int, Fault] = {1: ThrottlingError, 2: ThrottlingError}
     with LocalEndpoint({JOB_ID: []}, faults=faults) as endpoint:
         retrying = boto3_client(endpoint.url, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -85,7 +85,7 @@ def test_attempts_count_botocores_retries() -> None:
 
 
 def test_an_unknown_job_is_not_an_empty_one(client_of: Any) -> None:
-    """A slip in the job id must not read as nothing failed."""
+    """A misspelled job id is an error, so it does not read as a job without failures."""
     with LocalEndpoint({JOB_ID: []}) as endpoint:
         client = client_of(endpoint)
         assert list(client.list_job_executions_for_job(JOB_ID)) == []

@@ -1,4 +1,4 @@
-"""Against the server of moto, an emulator that others wrote."""
+"""Listings of a job on the server of moto, an independent emulator of AWS."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.one_python
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
+    """Run moto's server with a job, and yield its URL."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
@@ -38,7 +39,8 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(params=["owned", "borrowed"])
-def ours(request: pytest.FixtureRequest, server: str) -> Iterator[IoTJobsClient]:
+def jobs_client(request: pytest.FixtureRequest, server: str) -> Iterator[IoTJobsClient]:
+    """Yield an owned or a borrowed client of moto's server."""
     if request.param == "owned":
         session = boto3.Session("x", "x", region_name=REGION)
         with IoTJobsClient(session=session, endpoint_url=server) as client:
@@ -50,7 +52,8 @@ def ours(request: pytest.FixtureRequest, server: str) -> Iterator[IoTJobsClient]
 
 
 @pytest.fixture
-def theirs(server: str) -> Iterator[Any]:
+def raw_client(server: str) -> Iterator[Any]:
+    """Yield a raw boto3 client of moto's server."""
     client = make_client(endpoint_url=server)
     yield client
     client.close()
@@ -58,41 +61,52 @@ def theirs(server: str) -> Iterator[Any]:
 
 @pytest.mark.parametrize("status", [None, *STATUSES, "REJECTED"])
 @pytest.mark.parametrize("page_size", [5, SIZE, 250])
-def test_we_list_what_raw_boto3_lists(
-    ours: IoTJobsClient, theirs: Any, status: str | None, page_size: int
+def test_a_listing_is_the_same_as_raw_boto3s(
+    jobs_client: IoTJobsClient, raw_client: Any, status: str | None, page_size: int
 ) -> None:
-    """All of the job or one status of it, over several pages or one."""
-    found = list(ours.list_job_executions_for_job(JOB_ID, status=status, page_size=page_size))
-    expected = list_raw(theirs, **({} if status is None else {"status": status}))
+    """A listing of a job or of one status is the same as boto3's, for any page size."""
+    found = list(
+        jobs_client.list_job_executions_for_job(JOB_ID, status=status, page_size=page_size)
+    )
+    expected = list_raw(raw_client, **({} if status is None else {"status": status}))
     assert [to_item(execution) for execution in found] == expected
     assert len(found) > 3 or status == "REJECTED"
     assert status is not None or len(found) == SIZE
     assert all(execution.queued_at.tzinfo is timezone.utc for execution in found)  # type: ignore[union-attr]
 
 
-def test_a_listing_resumes_in_the_middle_of_a_page(ours: IoTJobsClient, theirs: Any) -> None:
-    """Item-exact with tokens that are not ours."""
-    executions = iter(ours.list_job_executions_for_job(JOB_ID, page_size=5))
+def test_a_listing_resumes_in_the_middle_of_a_page(
+    jobs_client: IoTJobsClient, raw_client: Any
+) -> None:
+    """A resumption is exact to the item with moto's tokens."""
+    executions = iter(jobs_client.list_job_executions_for_job(JOB_ID, page_size=5))
     found = [next(executions) for _ in range(8)]
     token = executions.resume_token
-    found += ours.list_job_executions_for_job(JOB_ID, page_size=5, resume_token=token)
-    assert [to_item(execution) for execution in found] == list_raw(theirs)
+    found += jobs_client.list_job_executions_for_job(JOB_ID, page_size=5, resume_token=token)
+    assert [to_item(execution) for execution in found] == list_raw(raw_client)
 
 
-def test_several_statuses_are_each_listed_whole(ours: IoTJobsClient, theirs: Any) -> None:
-    """In lifecycle order, whatever order they are named in."""
-    found = ours.list_job_executions_for_job(JOB_ID, status=["FAILED", "QUEUED"], page_size=2)
-    expected = list_raw(theirs, status="QUEUED") + list_raw(theirs, status="FAILED")
+def test_several_statuses_are_listed_in_lifecycle_order(
+    jobs_client: IoTJobsClient, raw_client: Any
+) -> None:
+    """The order in which the statuses are named does not matter."""
+    found = jobs_client.list_job_executions_for_job(
+        JOB_ID, status=["FAILED", "QUEUED"], page_size=2
+    )
+    expected = list_raw(raw_client, status="QUEUED") + list_raw(raw_client, status="FAILED")
     assert [to_item(execution) for execution in found] == expected
 
 
-def test_the_command_line_lists_what_raw_boto3_lists(
-    server: str, theirs: Any, monkeypatch: pytest.MonkeyPatch
+def test_the_command_line_lists_the_same_as_raw_boto3(
+    server: str, raw_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row an execution, with the same members."""
+    """Each execution is a row with the same members."""
+    # The default session would keep these credentials for later tests.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     options = ["--page-size=5", f"--endpoint-url={server}", f"--region={REGION}"]
+    # In this process, since the coverage of a subprocess is not measured.
     found = CliRunner().invoke(iotjobs, ["list", JOB_ID, *options])
     rows = [json.loads(line) for line in found.stdout.splitlines()]
     assert [
@@ -105,13 +119,13 @@ def test_the_command_line_lists_what_raw_boto3_lists(
             + "Z",
             item["jobExecutionSummary"]["executionNumber"],
         )
-        for item in list_raw(theirs)
+        for item in list_raw(raw_client)
     ]
     assert len(rows) == SIZE
 
 
-def answer_of(client: Any, **arguments: Any) -> Any:
-    """What ``client`` gets: the first item, the number of items, or the code of an error."""
+def first_or_count(client: Any, **arguments: Any) -> Any:
+    """Return the first item if one was requested, the number of items, or an error's code."""
     try:
         items = client.list_job_executions_for_job(**{"jobId": JOB_ID, **arguments})
     except ClientError as error:
@@ -131,37 +145,43 @@ def answer_of(client: Any, **arguments: Any) -> Any:
         ({"jobId": "x" * 65}, 0, "InvalidRequestException"),
         ({"maxResults": 251}, SIZE, "InvalidRequestException"),
         ({"status": "failed"}, 0, "InvalidRequestException"),
-        # Nor has it any other error for a token that is none.
+        # The reference names no other error that fits an invalid token.
         ({"nextToken": "x"}, "InvalidToken", "InvalidRequestException"),
     ],
 )
-def test_where_moto_lets_through_what_the_reference_forbids(
-    theirs: Any, arguments: Any, moto: Any, endpoint: str
+def test_moto_accepts_requests_that_the_reference_forbids(
+    raw_client: Any, arguments: Any, moto: Any, endpoint: str
 ) -> None:
-    """The testing kit's endpoint is the one that is right, by the API reference."""
+    """The testing kit's endpoint refuses them, as the API reference says."""
     with LocalEndpoint({JOB_ID: make_fleet(SIZE)}) as kit:
         client = boto3_client(kit.url)
-        assert (answer_of(theirs, **arguments), answer_of(client, **arguments)) == (moto, endpoint)
+        assert (first_or_count(raw_client, **arguments), first_or_count(client, **arguments)) == (
+            moto,
+            endpoint,
+        )
         client.close()
 
 
-def test_where_moto_makes_up_what_the_service_leaves_out(theirs: Any) -> None:
-    """AWS's examples have no startedAt for a QUEUED execution, and number executions from 1.
+def test_moto_sends_members_that_the_service_leaves_out(raw_client: Any) -> None:
+    """The testing kit follows AWS's examples where moto differs from them.
 
-    The endpoint of the testing kit does likewise, and knows retryAttempt.
+    In the examples, a QUEUED execution has no startedAt, executions are numbered from 1, and there
+    is a retryAttempt.
     """
     with LocalEndpoint({JOB_ID: [make_execution(status="QUEUED")]}) as kit:
         client = boto3_client(kit.url)
-        first, ours = (answer_of(each, maxResults=1, status="QUEUED") for each in (theirs, client))
+        first, own = (
+            first_or_count(each, maxResults=1, status="QUEUED") for each in (raw_client, client)
+        )
         client.close()
     assert "startedAt" in first
-    assert "startedAt" not in ours
-    assert (first["executionNumber"], ours["executionNumber"]) == (123, 1)
-    assert ours.keys() - first.keys() == {"retryAttempt"}
+    assert "startedAt" not in own
+    assert (first["executionNumber"], own["executionNumber"]) == (123, 1)
+    assert own.keys() - first.keys() == {"retryAttempt"}
 
 
-def test_where_moto_and_the_endpoint_agree(server: str) -> None:
-    """The same executions come in the same pages, whatever their size."""
+def test_moto_and_the_endpoint_send_the_same_pages(server: str) -> None:
+    """The pages have the same executions, whatever their size."""
     with IoTJobsClient(session=session(), endpoint_url=server) as client:
         fleet = list(client.list_job_executions_for_job(JOB_ID))
         with LocalEndpoint({JOB_ID: fleet}) as kit, kit.client() as other:

@@ -1,4 +1,4 @@
-"""Under moto's decorator, which answers in place of the network.
+"""A listing under moto's decorator, which responds in place of the network.
 
 It resets the state of the process, so this test must not share a module with moto's server.
 """
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.one_python
 
 
 def test_a_job_mocked_in_process_is_listed() -> None:
-    """With a client that was passed in, and with one that the library builds."""
+    """A borrowed and an owned client list the mocked job."""
     with mock_aws():
         client = make_client()
         set_up(client)

@@ -1,4 +1,4 @@
-"""Under botocore's Stubber, as users test: expected parameters, errors, nothing left over."""
+"""Listings with botocore's Stubber, as users test: parameters, errors and unused responses."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from iotjobs_client.testing import make_execution, make_fleet, make_response
 
 @pytest.fixture
 def stubber() -> Iterator[Stubber]:
+    """Yield an active Stubber, and check that each of its responses was used."""
     client = boto3.client(
         "iot", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
@@ -38,12 +39,12 @@ def stubber() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def client_of(stubber: Stubber) -> IoTJobsClient:
+def make_client(stubber: Stubber) -> IoTJobsClient:
     return IoTJobsClient(stubber.client)
 
 
 def test_the_parameters_are_those_of_the_api_reference(stubber: Stubber) -> None:
-    """Absent arguments are left out; the token of each page asks for the next."""
+    """Absent arguments are left out, and the token of each page requests the next one."""
     fleet = make_fleet(5)
     stubber.add_response(
         OPERATION, make_response(fleet[:3], "t1"), {"jobId": JOB_ID, "maxResults": 3}
@@ -51,11 +52,11 @@ def test_the_parameters_are_those_of_the_api_reference(stubber: Stubber) -> None
     stubber.add_response(
         OPERATION, make_response(fleet[3:]), {"jobId": JOB_ID, "maxResults": 3, "nextToken": "t1"}
     )
-    assert list(client_of(stubber).list_job_executions_for_job(JOB_ID, page_size=3)) == fleet
+    assert list(make_client(stubber).list_job_executions_for_job(JOB_ID, page_size=3)) == fleet
 
 
-def test_each_status_is_asked_for_in_turn(stubber: Stubber) -> None:
-    """In lifecycle order, with the paging of each."""
+def test_each_status_is_requested_in_lifecycle_order(stubber: Stubber) -> None:
+    """All pages of a status are requested before the next status."""
     queued, failed, more = (make_execution(s, s) for s in ("QUEUED", "FAILED", "FAILED"))
     base = {"jobId": JOB_ID, "maxResults": 250}
     stubber.add_response(OPERATION, make_response([queued]), {**base, "status": "QUEUED"})
@@ -63,7 +64,9 @@ def test_each_status_is_asked_for_in_turn(stubber: Stubber) -> None:
     stubber.add_response(
         OPERATION, make_response([more]), {**base, "status": "FAILED", "nextToken": "t"}
     )
-    executions = client_of(stubber).list_job_executions_for_job(JOB_ID, status=["FAILED", "QUEUED"])
+    executions = make_client(stubber).list_job_executions_for_job(
+        JOB_ID, status=["FAILED", "QUEUED"]
+    )
     assert list(executions) == [queued, failed, more]
 
 
@@ -80,17 +83,17 @@ def test_each_status_is_asked_for_in_turn(stubber: Stubber) -> None:
         ("SomethingElse", 418, ServiceError),
     ],
 )
-def test_a_stubbed_error_is_the_typed_one_and_the_listing_goes_on(
+def test_a_stubbed_error_is_mapped_and_the_listing_continues(
     stubber: Stubber, code: str, http_status: int, expected: type[IoTJobsError]
 ) -> None:
-    """In the middle of a listing, with the place to resume at."""
+    """The error has its class, the details and the token to resume at."""
     fleet = make_fleet(4)
     stubber.add_response(OPERATION, make_response(fleet[:2], "t1"))
     stubber.add_client_error(OPERATION, code, "no", http_status)
     stubber.add_response(
         OPERATION, make_response(fleet[2:]), {"jobId": JOB_ID, "maxResults": 250, "nextToken": "t1"}
     )
-    executions = iter(client_of(stubber).list_job_executions_for_job(JOB_ID))
+    executions = iter(make_client(stubber).list_job_executions_for_job(JOB_ID))
     found = [next(executions), next(executions)]
     with pytest.raises(ServiceError, match=f"firmware-42.*{code}.*HTTP {http_status}") as caught:
         next(executions)
@@ -101,8 +104,8 @@ def test_a_stubbed_error_is_the_typed_one_and_the_listing_goes_on(
     assert [*found, *executions] == fleet
 
 
-def test_what_a_stub_lets_through_is_taken_as_it_is_meant(stubber: Stubber) -> None:
-    """Unknown statuses, integer and naive times, and an empty answer."""
+def test_unusual_values_of_a_stub_are_accepted(stubber: Stubber) -> None:
+    """Unknown statuses, integer and naive times, and an empty response are accepted."""
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
     item = to_item(make_execution(status="PAUSED"))
     item["jobExecutionSummary"] |= {
@@ -111,20 +114,20 @@ def test_what_a_stub_lets_through_is_taken_as_it_is_meant(stubber: Stubber) -> N
     }
     stubber.add_response(OPERATION, {"executionSummaries": [item], "nextToken": "t"})
     stubber.add_response(OPERATION, {})
-    (execution,) = client_of(stubber).list_job_executions_for_job(JOB_ID)
+    (execution,) = make_client(stubber).list_job_executions_for_job(JOB_ID)
     assert (execution.queued_at, execution.started_at) == (moment, moment)
     assert execution.status == "PAUSED"
 
 
-def test_a_stub_without_the_needed_members_is_malformed(stubber: Stubber) -> None:
-    """A stub that the service would never send says which item is at fault."""
+def test_a_stub_without_required_members_is_malformed(stubber: Stubber) -> None:
+    """The error names the item that lacks a member."""
     stubber.add_response(OPERATION, {"executionSummaries": [{"thingArn": "x"}]})
     with pytest.raises(MalformedResponseError, match=r"executionSummaries\[0\]"):
-        list(client_of(stubber).list_job_executions_for_job(JOB_ID))
+        list(make_client(stubber).list_job_executions_for_job(JOB_ID))
 
 
-def test_a_call_that_no_stub_expects_says_so() -> None:
-    """The text of botocore's stubber comes through, and its error is the cause."""
+def test_an_unexpected_call_is_a_configuration_error() -> None:
+    """The message has the text of botocore's error, which is the cause."""
     client = boto3.client(
         "iot", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
     )

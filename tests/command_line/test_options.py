@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -16,8 +18,9 @@ from commands import (
     requested_statuses,
     run,
     thing_names,
+    to_names,
 )
-from support import JOB_ID
+from support import JOB_ID, wait_until
 
 from iotjobs_client import AccessDeniedError, ThrottlingError, __version__
 from iotjobs_client.testing import make_execution
@@ -179,10 +182,19 @@ def test_max_items_prints_the_command_for_more(local_endpoint: StartLocalEndpoin
     assert (third.names, third.err) == (thing_names(FLEET[16:]), "")
 
 
-def test_prefetch_lists_the_same(local_endpoint: StartLocalEndpoint) -> None:
-    """``--prefetch`` changes no row."""
+def test_prefetch_requests_the_next_page_early(local_endpoint: StartLocalEndpoint) -> None:
+    """The second request is sent before the first page is written; the rows are the same."""
     endpoint = local_endpoint({JOB_ID: FLEET})
-    assert run("list", JOB_ID, "--prefetch", PAGE).names == thing_names(FLEET)
+
+    class Pipe(io.BytesIO):
+        def write(self, data: Any) -> int:
+            wait_until(lambda: len(endpoint.requests) >= 2)
+            return super().write(data)
+
+    pipe = Pipe()
+    with io.TextIOWrapper(pipe) as stdout:
+        assert run("list", JOB_ID, "--prefetch", PAGE, stdout=stdout).code == 0
+        assert to_names(pipe.getvalue().decode()) == thing_names(FLEET)
     assert len(endpoint.requests) == 4
 
 

@@ -29,7 +29,7 @@ def test_the_printed_command_resumes_exactly(
     output_format: str, local_endpoint: StartLocalEndpoint
 ) -> None:
     """The rows of all runs together are those of an undisturbed run, whatever the options."""
-    options = ["--status=FAILED,SUCCEEDED", "--since=2026-01-01T00:00:00.000Z"]
+    options = ["--status=FAILED,SUCCEEDED", "--since=2026-01-01T02:00+02:00"]
     options += ["--until=2026-01-01T00:18:00.000Z", f"--format={output_format}", "--max-items=9"]
     options += ["--page-size=2", "--prefetch", "--region=eu-west-1", "--profile=it's", "--debug"]
     local_endpoint({JOB_ID: FLEET})
@@ -44,6 +44,7 @@ def test_the_printed_command_resumes_exactly(
     assert all([first.out, second.out, third.out])
     assert first.out + second.out + third.out == undisturbed.out
     options[options.index("--max-items=9")] = "--max-items=7"
+    options[options.index("--since=2026-01-01T02:00+02:00")] = "--since=2026-01-01T00:00:00.000Z"
     assert set(options + more) < set(first.printed_arguments())
 
 

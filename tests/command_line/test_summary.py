@@ -34,11 +34,15 @@ def test_a_table_has_counts_times_and_failures(local_endpoint: StartLocalEndpoin
 
 
 def test_a_table_has_dashes_for_unknown_values(local_endpoint: StartLocalEndpoint) -> None:
-    """Names are neither markup nor control sequences."""
-    fleet = [make_execution("[red]\x1b[2J", "FAILED", last_updated_at=None)]
+    """Names and statuses are neither markup nor control sequences."""
+    fleet = [
+        make_execution("[red]\x1b[2J", "FAILED", last_updated_at=None),
+        make_execution("b", "[b]:smile:\x1b[2J", started_at=None),
+    ]
     local_endpoint({JOB_ID: fleet})
     words = split_lines(run("summary", JOB_ID).out)
     assert words[-1] == [r"[red]\x1b[2J", "FAILED", "-"]
+    assert [r"[b]:smile:\x1b[2J", "1", "1", "█" * 15, "50.0%"] in words
     assert ["running", "0", "-", "-", "-"] in words
 
 

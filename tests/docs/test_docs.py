@@ -30,6 +30,7 @@ from iotjobs_client.testing import make_fleet, stubbed_client
 from iotjobs_client.testing._serve import to_parser
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
+# The private parser and command check the documented options without starting a process.
 pytestmark = pytest.mark.one_python
 
 ROOT = Path(__file__).parents[2]
@@ -158,7 +159,7 @@ def test_every_error_has_a_row() -> None:
         assert ("retry later" in advice) == ERRORS[name].is_retryable, name
 
 
-def test_step_functions_retry_what_can_be_retried() -> None:
+def test_step_functions_retry_the_retryable_errors() -> None:
     """The example names the retryable classes, and no others."""
     (machine,) = re.findall(r"(?ms)^```json\n(.*?)^```", text_of("docs/frameworks.md"))
     retried = set(json.loads(machine)["States"]["List"]["Retry"][0]["ErrorEquals"])

@@ -75,10 +75,10 @@ def test_a_report_of_another_job_is_refused(
     report.unlink()
     assert run("automation.py", JOB_ID, report) == 1
     assert not report.exists()
-    report.write_text("of somebody else")
+    report.write_text("by another program")
     (tmp_path / "report.csv.place").unlink()
     assert run("automation.py", JOB_ID, report) == 1
-    assert report.read_text() == "of somebody else"
+    assert report.read_text() == "by another program"
     assert run("automation.py", JOB_ID, tmp_path) == 1
     assert len(endpoint.requests) == 3
     assert capsys.readouterr().err.count("does not belong to this report") == 2
@@ -95,10 +95,10 @@ def test_a_report_and_its_position_never_share_a_file(
         assert len(report.read_text().splitlines()) == len(FLEET)
 
 
-def test_a_permanent_error_is_not_a_request_for_another_run(
+def test_a_permanent_error_requests_no_other_run(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
-    """With the exit code 1, a scheduler stops."""
+    """The exit code is 1, so a scheduler stops."""
     local_endpoint({})
     assert run("automation.py", "no-such-job", tmp_path / "report.csv") == 1
     assert run("automation.py") == run("application.py") == 2

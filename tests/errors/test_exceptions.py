@@ -1,4 +1,4 @@
-"""One tree of errors, and one mapping from botocore's: nothing of botocore's escapes it."""
+"""The error classes, and the mapping of botocore's errors to them."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ from iotjobs_client import (
     TransportError,
 )
 
-OURS = [
+ERROR_CLASSES = [
     value
     for value in vars(iotjobs_client).values()
     if inspect.isclass(value) and issubclass(value, IoTJobsError)
 ]
-BOTOCORES = [
+BOTOCORE_CLASSES = [
     value
     for value in vars(botocore.exceptions).values()
     if inspect.isclass(value) and issubclass(value, (BotoCoreError, ClientError))
 ]
-# Where each of botocore's errors that is not about the configuration belongs.
+# The class of each of botocore's errors that does not become a ConfigurationError.
 EXPECTED: dict[type[IoTJobsError], set[str]] = {
     InvalidArgumentError: {
         "AliasConflictParameterError",
@@ -92,8 +92,10 @@ EXPECTED: dict[type[IoTJobsError], set[str]] = {
 }
 
 
-def answer(code: object = None, http_status: object = None, **metadata: object) -> ClientError:
-    """The error that botocore raises for an answer."""
+def make_client_error(
+    code: object = None, http_status: object = None, **metadata: object
+) -> ClientError:
+    """Make the error that botocore raises for an error response."""
     error: Any = {"Message": "Rate exceeded"}
     if code is not None:
         error["Code"] = code
@@ -103,8 +105,8 @@ def answer(code: object = None, http_status: object = None, **metadata: object) 
     return ClientError(response, "ListJobExecutionsForJob")
 
 
-def from_botocore(error: BaseException) -> IoTJobsError:
-    """The error of a listing whose client raises ``error``."""
+def map_error(error: BaseException) -> IoTJobsError:
+    """Return the error that a listing raises if its client raises ``error``."""
     with pytest.raises(IoTJobsError) as caught:
         list_with(error)
     assert caught.value.__cause__ is error
@@ -113,7 +115,7 @@ def from_botocore(error: BaseException) -> IoTJobsError:
 
 
 def build(kind: type[Exception]) -> Exception:
-    """An instance of any of botocore's errors, whatever it wants to be built from."""
+    """Build any of botocore's errors, whatever arguments its constructor needs."""
     if issubclass(kind, ClientError):
         return kind({}, "ListJobExecutionsForJob")
 
@@ -126,24 +128,24 @@ def build(kind: type[Exception]) -> Exception:
     return error
 
 
-@pytest.mark.parametrize("kind", BOTOCORES, ids=lambda kind: kind.__name__)
-def test_every_error_of_botocore_becomes_one_of_ours(kind: type[Exception]) -> None:
-    """Each class that botocore defines, in this version of it, maps to where it belongs."""
+@pytest.mark.parametrize("kind", BOTOCORE_CLASSES, ids=lambda kind: kind.__name__)
+def test_every_error_of_botocore_is_mapped(kind: type[Exception]) -> None:
+    """Each class that botocore defines, in this version of it, maps to the expected class."""
     name = kind.__name__
     expected = next((ours for ours, names in EXPECTED.items() if name in names), ConfigurationError)
-    assert type(from_botocore(build(kind))) is expected
+    assert type(map_error(build(kind))) is expected
 
 
-def test_every_expectation_names_an_error_that_botocore_has_had() -> None:
-    """The table above holds no slip of the pen: what this botocore lacks is from a newer one."""
+def test_the_expected_classes_exist_in_botocore() -> None:
+    """Each name in ``EXPECTED`` exists in this botocore or in a newer one."""
     newer = {"LoginAuthorizationCodeError", "LoginError", "LoginInsufficientPermissions"}
     newer |= {"LoginRefreshRequired", "LoginTokenLoadError", "UnknownTokenProviderError"}
     names = set().union(*EXPECTED.values())
-    assert names - newer <= {kind.__name__ for kind in BOTOCORES}
+    assert names - newer <= {kind.__name__ for kind in BOTOCORE_CLASSES}
 
 
-def test_an_error_that_botocore_adds_one_day_is_ours_too() -> None:
-    """New classes map by their base; those that a user derives as well."""
+def test_an_unknown_class_of_botocore_maps_by_its_base() -> None:
+    """Classes that botocore may add, or that a user derives, map by their base class."""
 
     class BrandNewError(BotoCoreError):
         fmt = "brand new"
@@ -154,19 +156,20 @@ def test_an_error_that_botocore_adds_one_day_is_ours_too() -> None:
     class BrandNewServiceError(ClientError):
         pass
 
-    assert type(from_botocore(BrandNewError())) is ConfigurationError
-    assert type(from_botocore(BrandNewTransportError())) is RequestTimeoutError
-    assert type(from_botocore(BrandNewServiceError({}, "x"))) is ServiceError
+    assert type(map_error(BrandNewError())) is ConfigurationError
+    assert type(map_error(BrandNewTransportError())) is RequestTimeoutError
+    assert type(map_error(BrandNewServiceError({}, "x"))) is ServiceError
     parser_error = botocore.parsers.ResponseParserError("what?")
-    assert type(from_botocore(parser_error)) is MalformedResponseError
+    assert type(map_error(parser_error)) is MalformedResponseError
 
 
-def test_every_error_of_the_operations_service_model_has_a_class() -> None:
-    """Each error that the model of ListJobExecutionsForJob lists maps to a class of its own."""
+def test_every_modelled_error_has_a_class() -> None:
+    """Each error that the model of ListJobExecutionsForJob lists maps to its own class."""
     session = botocore.session.Session()
     operation = session.get_service_model("iot").operation_model("ListJobExecutionsForJob")
     found = {
-        shape.name: type(from_botocore(answer(shape.name))) for shape in operation.error_shapes
+        shape.name: type(map_error(make_client_error(shape.name)))
+        for shape in operation.error_shapes
     }
     assert found == {
         "InvalidRequestException": InvalidRequestError,
@@ -177,12 +180,13 @@ def test_every_error_of_the_operations_service_model_has_a_class() -> None:
 
 
 def test_every_throttling_code_of_botocore_is_throttling() -> None:
-    """What botocore's standard retries take for throttling, we do."""
+    """Each code that botocore's standard retries treat as throttling is ThrottlingError."""
     from botocore.retries import standard
 
+    # botocore has no public list of these codes.
     codes: list[str] = vars(standard.ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]
     for code in codes:
-        assert type(from_botocore(answer(code, 400))) is ThrottlingError
+        assert type(map_error(make_client_error(code, 400))) is ThrottlingError
 
 
 @pytest.mark.parametrize(
@@ -216,16 +220,18 @@ def test_every_throttling_code_of_botocore_is_throttling() -> None:
         (["ThrottlingException"], "429", ServiceError),
     ],
 )
-def test_an_answer_maps_by_code_then_by_http_status(
+def test_a_response_maps_by_code_then_by_http_status(
     code: object, http_status: object, expected: type[ServiceError]
 ) -> None:
-    """The code decides; without one that we know, the HTTP status does."""
-    assert type(from_botocore(answer(code, http_status))) is expected
+    """The code selects the class, and the HTTP status does if the code is unknown."""
+    assert type(map_error(make_client_error(code, http_status))) is expected
 
 
-def test_a_service_error_carries_the_facts_of_the_answer() -> None:
+def test_a_service_error_has_the_details_as_attributes() -> None:
     """Code, message, HTTP status, request id and attempts are attributes."""
-    error = from_botocore(answer("ThrottlingException", 429, RequestId="abc", RetryAttempts=4))
+    error = map_error(
+        make_client_error("ThrottlingException", 429, RequestId="abc", RetryAttempts=4)
+    )
     assert isinstance(error, ThrottlingError)
     assert (error.code, error.message, error.operation) == (
         "ThrottlingException",
@@ -249,11 +255,11 @@ def test_a_service_error_carries_the_facts_of_the_answer() -> None:
         pytest.param({"Error": {"Code": "", "Message": ""}}, id="empty-strings"),
     ],
 )
-def test_a_misshapen_answer_of_a_stub_is_still_a_service_error(response: Any) -> None:
-    """Whatever a stub leaves out, the error is ours, and its facts are None."""
+def test_an_incomplete_response_of_a_stub_is_a_service_error(response: Any) -> None:
+    """A detail that is missing or has another type becomes None."""
     original = ClientError({"Error": {}}, "x")
     original.response = response
-    error = from_botocore(original)
+    error = map_error(original)
     assert type(error) is ServiceError
     assert (error.code, error.http_status, error.request_id, error.attempts) == (None,) * 4
     assert error.message == ""
@@ -265,7 +271,7 @@ def list_with(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), KeyboardInterrupt(), ValueError("x")])
-def test_an_error_that_is_not_botocores_is_not_mapped(error: BaseException) -> None:
+def test_an_error_from_elsewhere_is_not_mapped(error: BaseException) -> None:
     """Programming errors and interrupts pass through unchanged."""
     with pytest.raises(type(error)) as caught:
         list_with(error)
@@ -274,15 +280,16 @@ def test_an_error_that_is_not_botocores_is_not_mapped(error: BaseException) -> N
 
 
 def test_botocores_error_is_the_cause() -> None:
-    """The original is one step away, for those who need it."""
-    original = answer("ThrottlingException")
+    """``__cause__`` is botocore's error, for those who need its details."""
+    original = make_client_error("ThrottlingException")
     with pytest.raises(ThrottlingError) as caught:
         list_with(original)
     assert caught.value.__cause__ is original
 
 
-def everything_set() -> Iterator[IoTJobsError]:
-    for kind in OURS:
+def make_complete_errors() -> Iterator[IoTJobsError]:
+    """Yield an error of each class with every attribute set and a cause that cannot be pickled."""
+    for kind in ERROR_CLASSES:
         options: dict[str, Any] = {"job_id": "firmware-42", "resume_token": "token"}
         if issubclass(kind, ServiceError):
             options |= {"code": "C", "http_status": 400, "request_id": "abc", "attempts": 3}
@@ -293,10 +300,12 @@ def everything_set() -> Iterator[IoTJobsError]:
         yield error
 
 
-@pytest.mark.parametrize("error", list(everything_set()), ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error", list(make_complete_errors()), ids=lambda error: type(error).__name__
+)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_every_error_pickles_as_itself(error: IoTJobsError, protocol: int) -> None:
-    """Class, text and attributes cross process borders."""
+def test_every_error_survives_pickling(error: IoTJobsError, protocol: int) -> None:
+    """Class, text and attributes are the same in another process."""
     twin = pickle.loads(pickle.dumps(error, protocol))
     assert type(twin) is type(error)
     assert vars(twin) == vars(error)
@@ -304,9 +313,11 @@ def test_every_error_pickles_as_itself(error: IoTJobsError, protocol: int) -> No
     assert twin.args == error.args
 
 
-@pytest.mark.parametrize("error", list(everything_set()), ids=lambda error: type(error).__name__)
-def test_every_error_prints_what_failed_for_which_job_and_request(error: IoTJobsError) -> None:
-    """One helpful line, with the request id where there is one."""
+@pytest.mark.parametrize(
+    "error", list(make_complete_errors()), ids=lambda error: type(error).__name__
+)
+def test_the_text_of_every_error_names_the_job_and_request(error: IoTJobsError) -> None:
+    """The text is one line, with the request id if the class has one."""
     text = str(error)
     assert text.startswith("job 'firmware-42': ")
     assert text.endswith("what happened")
@@ -314,23 +325,23 @@ def test_every_error_prints_what_failed_for_which_job_and_request(error: IoTJobs
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
-def test_every_error_can_be_built_from_nothing(kind: type[IoTJobsError]) -> None:
-    """A bare class is enough for a test double; it prints its name."""
+@pytest.mark.parametrize("kind", ERROR_CLASSES, ids=lambda kind: kind.__name__)
+def test_every_error_can_be_built_without_arguments(kind: type[IoTJobsError]) -> None:
+    """A test double can raise the bare class, whose text is its name."""
     error = kind()
     assert kind.__name__ in str(error) or isinstance(error, MalformedResponseError)
     assert error.job_id is None
     assert error.resume_token is None
 
 
-def test_the_tree_stands_as_documented() -> None:
-    """Each class has the bases that callers rely on."""
+def test_the_classes_have_the_documented_bases() -> None:
+    """Each class has the bases and the ``is_retryable`` that callers rely on."""
     assert issubclass(InvalidArgumentError, ValueError)
     assert issubclass(RequestTimeoutError, TransportError)
     assert issubclass(RequestTimeoutError, TimeoutError)
     assert issubclass(CredentialsError, ConfigurationError)
     assert issubclass(PaginationError, MalformedResponseError)
-    retryable = {kind.__name__ for kind in OURS if kind.is_retryable}
+    retryable = {kind.__name__ for kind in ERROR_CLASSES if kind.is_retryable}
     assert retryable == {
         "InternalServiceError",
         "MalformedResponseError",
@@ -341,8 +352,8 @@ def test_the_tree_stands_as_documented() -> None:
     }
 
 
-def test_the_service_cannot_forge_a_line_or_steer_a_terminal() -> None:
-    """What the service sends prints as one line of printable characters, cut where absurd."""
+def test_the_text_of_a_service_error_is_printable() -> None:
+    """The service's text becomes one line of printable characters, cut at 3,000."""
     evil = "a\r\nERROR forged\x1b[2Jb\u2028c\ud800"
     text = str(ServiceError(evil, code="X\nY", request_id="\x07"))
     assert text.isprintable()

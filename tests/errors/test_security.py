@@ -1,4 +1,4 @@
-"""What must never be told, and what nobody may bring about: see SECURITY.md."""
+"""Errors, logs and pickles hold no secret, and untrusted input does no harm: see SECURITY.md."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SESSION_TOKEN = "FwoGZXIvYXdzEBYaDExample+Session/Token=="
 NEXT_TOKEN = "AAAAAexample/next+token==with%everything"
 LARGE = 100_000_000  # bytes
-# The first two as AWS words them.
+# The wording of the first two messages is that of AWS.
 MESSAGES = (
     """The request signature we calculated does not match. The Canonical String for this request
 should have been
@@ -54,17 +54,17 @@ e3b0c442'
     "x-amz-security-token={X-Amz-Security-Token}&X-Amz-Signature={signature}",
     '{{"X-Amz-Security-Token": "{X-Amz-Security-Token}", "Signature": "{signature}"}}',
     "X-Amz-Security-Token: '{X-Amz-Security-Token}'",
-    # Where a body that is not JSON is cut, and where a message is cut.
+    # The secret is at the place where a body that is not JSON, or a message, is cut.
     "x" * 970 + " x-amz-security-token={X-Amz-Security-Token}",
     "x" * 9_970 + " x-amz-security-token={X-Amz-Security-Token}",
 )
 
 
-class Echo:
-    """Sends a page, and answers later requests with errors that repeat what was requested."""
+class EchoServer:
+    """Sends a page, and responds to later requests with errors that repeat the request."""
 
     def __init__(self) -> None:
-        self.told: set[str] = set()
+        self.signatures: set[str] = set()
         echo = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,8 +72,8 @@ class Echo:
 
             def do_GET(self) -> None:
                 authorization = self.headers["Authorization"]
-                echo.told.add(authorization.rpartition("Signature=")[2])
-                status, body = echo.answer(self.path, dict(self.headers.items()))
+                echo.signatures.add(authorization.rpartition("Signature=")[2])
+                status, body = echo.make_response_to(self.path, dict(self.headers.items()))
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -86,7 +86,7 @@ class Echo:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.messages = iter(MESSAGES)
 
-    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    def make_response_to(self, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
         if "nextToken" not in path:
             item = to_item(make_execution(), as_numbers=True)
             page = {"executionSummaries": [item], "nextToken": NEXT_TOKEN}
@@ -102,8 +102,9 @@ class Echo:
 
 
 @pytest.fixture
-def echo() -> Iterator[Echo]:
-    server = Echo()
+def echo() -> Iterator[EchoServer]:
+    """Run an ``EchoServer`` as long as the test."""
+    server = EchoServer()
     thread = Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
@@ -112,8 +113,10 @@ def echo() -> Iterator[Echo]:
     thread.join()
 
 
-def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFixture) -> None:
-    """In no text, repr, pickle or log record of ours, even if the service repeats it."""
+def test_no_secret_of_a_request_is_revealed(
+    echo: EchoServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No text, repr, pickle or log record has a secret, even if the service repeats it."""
     caplog.set_level(logging.DEBUG)
     session = boto3.Session(ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, region_name="us-east-1")
     config = Config(retries={"total_max_attempts": 1})
@@ -129,7 +132,7 @@ def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFix
         errors.append(caught.value)
     assert {type(error) for error in errors} == {AccessDeniedError}
     assert "The Canonical String" in str(errors[0])
-    with pytest.raises(IoTJobsError) as caught:  # the server has nothing more to say
+    with pytest.raises(IoTJobsError) as caught:  # the server has no messages left
         next(pages)
     errors.append(caught.value)
     assert type(caught.value) is TransportError
@@ -141,17 +144,17 @@ def test_no_secret_of_a_request_is_told(echo: Echo, caplog: pytest.LogCaptureFix
     texts += [f"{error.args} {vars(error)}" for error in errors]
     pickled = [pickle.dumps(thing) for thing in (resumed.resume_token, *errors)]
     texts += [data.decode("latin-1") for data in pickled]
-    ours = [record for record in caplog.records if record.name.startswith("iotjobs_client")]
-    texts += [f"{record.getMessage()} {vars(record)}" for record in ours]
+    own_records = [record for record in caplog.records if record.name.startswith("iotjobs_client")]
+    texts += [f"{record.getMessage()} {vars(record)}" for record in own_records]
     secrets = {ACCESS_KEY, SECRET_KEY, SESSION_TOKEN}
     for text in texts:
-        for secret in secrets | echo.told:
+        for secret in secrets | echo.signatures:
             assert secret not in text
             assert secret[:12] not in text
 
 
-def test_a_password_in_an_endpoint_url_is_not_told() -> None:
-    """Neither in the client's repr nor when it cannot be reached."""
+def test_a_password_in_an_endpoint_url_is_not_revealed() -> None:
+    """The client's repr and its errors hide the password."""
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
     client = IoTJobsClient(
         region_name="eu-west-1",
@@ -174,10 +177,10 @@ def test_a_password_in_an_endpoint_url_is_not_told() -> None:
         assert "ter2" not in str(refused.value)
 
 
-def test_a_password_in_an_endpoint_of_the_environment_is_not_told(
+def test_a_password_in_the_environment_is_not_revealed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where botocore refuses it."""
+    """The error hides the password if botocore rejects ``AWS_ENDPOINT_URL_IOT``."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", "http://me:hunter2@exa mple")
     with pytest.raises(ConfigurationError) as caught:
         _ = IoTJobsClient(region_name="eu-west-1").boto3_client
@@ -185,18 +188,18 @@ def test_a_password_in_an_endpoint_of_the_environment_is_not_told(
 
 
 @pytest.mark.parametrize("where", ["message", "code", "status", "item"])
-def test_no_answer_can_forge_a_line_or_steer_a_terminal(where: str) -> None:
-    """Whatever it says ends as one line of printable characters."""
+def test_no_response_can_forge_a_line_or_control_a_terminal(where: str) -> None:
+    """The text of an error is one line of printable characters."""
     evil = "x\n2026-01-01 ERROR root: forged\r\x1b[31m\u2028\u202e\x00"
     item = {"thingArn": "x", "jobExecutionSummary": {"status": "FAILED", "queuedAt": evil}}
-    answers = {
+    responses = {
         "message": RawResponse(400, json.dumps({"message": evil, "code": "Odd"}).encode()),
         "code": RawResponse(400, json.dumps({"message": "no", "code": evil}).encode()),
         "status": RawResponse(500, evil.encode()),
         "item": RawResponse(200, json.dumps({"executionSummaries": [item]}).encode()),
     }
     with (
-        LocalEndpoint({JOB_ID: []}, faults={1: answers[where]}) as endpoint,
+        LocalEndpoint({JOB_ID: []}, faults={1: responses[where]}) as endpoint,
         owning_client(endpoint.url) as client,
         pytest.raises(IoTJobsError) as caught,
     ):
@@ -204,8 +207,8 @@ def test_no_answer_can_forge_a_line_or_steer_a_terminal(where: str) -> None:
     assert str(caught.value).isprintable()
 
 
-def test_arguments_reach_the_service_as_they_are() -> None:
-    """A status that is not known cannot add parameters, and no job id can alter the path."""
+def test_no_argument_can_alter_the_path_or_the_query() -> None:
+    """An unknown status cannot add parameters, and no job id can alter the path."""
     status = JobExecutionStatus("X&maxResults=1#/../../things?jobId=other")
     with LocalEndpoint({JOB_ID: []}) as endpoint, owning_client(endpoint.url) as client:
         with pytest.raises(ServiceError):
@@ -217,11 +220,11 @@ def test_arguments_reach_the_service_as_they_are() -> None:
     assert (request.job_id, request.status, request.max_results) == (JOB_ID, status, "250")
 
 
-# urllib3 stumbles over a 303 before it is told not to follow it, and leaves a socket behind.
+# urllib3 fails on a 303 before it checks whether to follow it, and leaks a socket.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
-    """Elsewhere they would take the credentials' signature along."""
+    """A redirect is an error, because following it would send the signature elsewhere."""
     with LocalEndpoint({JOB_ID: make_fleet(5)}) as elsewhere:
         location = f"{elsewhere.url}/jobs/{JOB_ID}/things"
         redirect = RawResponse(status, b"", {"Location": location})
@@ -236,12 +239,12 @@ def test_redirects_are_not_followed(status: int) -> None:
 
 
 @pytest.mark.one_python
-class TestLargeAnswers:
-    """A hundred megabytes where a page has a tenth of one."""
+class TestLargeResponses:
+    """Responses of a hundred megabytes, a thousand times the size of a page."""
 
-    def list_once(self, answer: RawResponse) -> list[Any]:
+    def list_once(self, response: RawResponse) -> list[Any]:
         with (
-            LocalEndpoint({JOB_ID: []}, faults={1: answer}) as endpoint,
+            LocalEndpoint({JOB_ID: []}, faults={1: response}) as endpoint,
             IoTJobsClient(boto3_client(endpoint.url)) as client,
         ):
             try:
@@ -250,13 +253,13 @@ class TestLargeAnswers:
                 client.boto3_client.close()
 
     def test_a_page_with_padding_is_listed(self) -> None:
-        """What is not ours to read does no harm."""
+        """A large member that the library does not read does no harm."""
         item = json.dumps(to_item(make_execution(), as_numbers=True)).encode()
         body = b'{"padding": "%b", "executionSummaries": [%b]}' % (b"x" * LARGE, item)
         assert self.list_once(RawResponse(200, body)) == [make_execution()]
 
     def test_a_page_of_many_executions_is_listed(self) -> None:
-        """All of them, though they are more than were asked for."""
+        """All executions are listed, though they are more than were requested."""
         item = json.dumps(to_item(make_execution(), as_numbers=True)).encode()
         count = 20_000
         items = b",".join([item] * count)
@@ -275,10 +278,10 @@ class TestLargeAnswers:
         ],
         ids=["no-json", "nested", "message", "no-json-error", "urls", "unprintable"],
     )
-    def test_anything_else_is_refused_in_few_words(
+    def test_another_large_body_is_refused_with_a_short_message(
         self, status: int, start: bytes, repeated: bytes, expected: str
     ) -> None:
-        """The error does not keep what it was about."""
+        """The error and its pickle are short, so the error does not keep the body."""
         end = b'"}' if start else b""
         body = start + repeated * (LARGE // len(repeated)) + end
         with pytest.raises(IoTJobsError) as caught:
@@ -327,10 +330,8 @@ json_values = st.recursive(
     ).map(lambda value: json.dumps(value).encode() + b"\nabc"),
     status=st.sampled_from([None, "FAILED"]),
 )
-def test_no_forged_resume_token_does_more_than_start_elsewhere(
-    content: bytes, status: str | None
-) -> None:
-    """It is not signed, so anybody can make one: it is refused, or leads to some page."""
+def test_a_forged_resume_token_can_only_select_a_page(content: bytes, status: str | None) -> None:
+    """Tokens are untrusted input: a forged one is refused, or leads to some page."""
     service = ScriptedClient({})
     try:
         listing = IoTJobsClient(service).list_job_executions_for_job(

@@ -1,7 +1,8 @@
-"""Listings that are interrupted or forked, each in a process of its own; for test_interrupts.
+"""Scenarios with interrupts and forks, which test_interrupts runs in processes of their own.
 
-Run as ``python interrupted.py SCENARIO URL [prefetch]``. Prints, as JSON, what was found until
-the first interrupt, the resume token there, and what the same iterator gave from then on.
+Run as ``python interrupted.py SCENARIO URL [prefetch]``. The last line of the output is JSON: the
+executions up to the first interrupt, the resume token at that point, and the executions that the
+same iterator yielded afterwards.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ INTERRUPTS = 1000
 
 
 def start(client: IoTJobsClient, **options: Any) -> JobExecutionIterator:
+    """Return an iterator over the job, with prefetch if the command line says so."""
     listing = client.list_job_executions_for_job(
         JOB_ID, page_size=PAGE_SIZE, prefetch="prefetch" in sys.argv, **options
     )
@@ -42,11 +44,12 @@ def start(client: IoTJobsClient, **options: Any) -> JobExecutionIterator:
 
 
 def names(executions: JobExecutionIterator) -> list[str]:
-    """Return the names of the things that are left."""
+    """Return the names of the remaining things."""
     return [execution.thing_name for execution in executions]
 
 
 def report(found: list[str], resume_token: str | None, rest: list[str]) -> None:
+    """Print the result of a scenario."""
     print(json.dumps([found, resume_token, rest]), flush=True)
 
 
@@ -57,7 +60,7 @@ def wait_for_signal(client: IoTJobsClient) -> None:
         sys.exit()
 
     signal.signal(signal.SIGTERM, exit_)
-    # A shell has it ignored by what it starts in the background.
+    # A shell makes its background processes ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     executions = start(client)
     found = []
@@ -73,13 +76,13 @@ def wait_for_signal(client: IoTJobsClient) -> None:
 
 
 class Interrupt(KeyboardInterrupt):
-    """Raised by the alarm; an event loop stops for it, as for Ctrl-C."""
+    """The exception of the alarm, which stops an event loop as Ctrl-C does."""
 
 
 def interrupts(_: IoTJobsClient) -> None:
-    """Be interrupted at any instruction, hundreds of times, and go on in place or by the token.
+    """Continue by the iterator or by the token after interrupts at any instruction.
 
-    Without HTTP, for an exception at any instruction may leave a lock of urllib3's pool locked.
+    The client is a stand-in, because an exception may leave a lock of urllib3's pool locked.
     """
     client = IoTJobsClient(FleetClient(make_fleet(200)))
     moments = random.Random(os.getpid())
@@ -88,13 +91,14 @@ def interrupts(_: IoTJobsClient) -> None:
 
     def interrupt(*_: object) -> None:
         nonlocal is_armed
-        if is_armed:  # else the kernel gave it to a busy thread, and it comes when all is over
+        # The kernel may send the alarm to a busy thread, so that the handler runs too late.
+        if is_armed:
             is_armed = False
             raise Interrupt
 
     signal.signal(signal.SIGALRM, interrupt)
-    met = 0
-    while met < INTERRUPTS:
+    count = 0
+    while count < INTERRUPTS:
         found: list[JobExecutionSummary] = []
         executions = start(client)
         is_done = False
@@ -104,26 +108,28 @@ def interrupts(_: IoTJobsClient) -> None:
                     is_armed = True
                     signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.00002, 0.0005))
                     for execution in executions:
-                        # Not even the name, which is a call where an interrupt would lose it.
+                        # Reading the name here would be a call, in which an interrupt loses it.
                         found.append(execution)
                     is_done = True
                 finally:
                     is_armed = False
                     signal.setitimer(signal.ITIMER_REAL, 0)
             except Interrupt:
-                met += 1
-                if met % 3 == 0 and executions.resume_token is not None:
+                count += 1
+                if count % 3 == 0 and executions.resume_token is not None:
                     executions = start(client, resume_token=executions.resume_token)
-        assert found == list(start(client)), f"after {met} interrupts"
+        assert found == list(start(client)), f"after {count} interrupts"
     report([execution.thing_name for execution in found], executions.resume_token, [])
 
 
 def interrupt_in_package(_: int, frame: FrameType | None) -> None:
-    """Raise if a function of this library runs on an event loop, or one that it calls.
+    """Raise if an event loop runs and a function of this library is on the call stack.
 
-    Otherwise the alarm comes again later, as long as a loop runs.
+    Otherwise, the alarm is repeated while an event loop runs.
     """
-    if asyncio._get_running_loop() is None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # no loop runs
         return
     package = str(Path(iotjobs_client.__file__).parent)
     while frame is not None:
@@ -134,7 +140,7 @@ def interrupt_in_package(_: int, frame: FrameType | None) -> None:
 
 
 def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> bool:
-    """Cancel them; false if the loop lost one, because it was interrupted while it woke it."""
+    """Cancel all tasks. Return false if one was lost by an interrupt while the loop woke it."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
@@ -143,7 +149,7 @@ def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def interrupts_on_a_loop(_: IoTJobsClient) -> None:
-    """Do the same with ``async for``, at any instruction of this library and what it calls.
+    """Interrupt ``async for`` at any instruction of this library and of functions that it calls.
 
     The iterator continues on the same loop, on a new one or with ``next()``.
     """
@@ -157,8 +163,8 @@ def interrupts_on_a_loop(_: IoTJobsClient) -> None:
 
     signal.signal(signal.SIGALRM, interrupt_in_package)
     loop = asyncio.new_event_loop()
-    met = 0
-    while met < INTERRUPTS // 10:
+    count = 0
+    while count < INTERRUPTS // 10:
         found: list[JobExecutionSummary] = []
         executions = start(client)
         is_done = False
@@ -168,20 +174,20 @@ def interrupts_on_a_loop(_: IoTJobsClient) -> None:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 is_done = True
             except Interrupt:
-                met += 1
+                count += 1
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                if not cancel_all_tasks(loop) or met % 3 == 1:
+                if not cancel_all_tasks(loop) or count % 3 == 1:
                     loop.close()
                     loop = asyncio.new_event_loop()
-                elif met % 3 == 2:
+                elif count % 3 == 2:
                     found += islice(executions, 2)
-        assert found == list(start(client)), f"after {met} interrupts"
+        assert found == list(start(client)), f"after {count} interrupts"
     loop.close()
     report([execution.thing_name for execution in found], executions.resume_token, [])
 
 
 def fork(client: IoTJobsClient, *, borrow: bool = False) -> None:
-    """Go on in a forked process and in this one, at the same time on one inherited client."""
+    """Continue in a forked process and in this one at the same time, with the same client."""
     executions = start(client)
     found = [next(executions).thing_name for _ in range(PAGE_SIZE + 2)]
     token = executions.resume_token
@@ -201,25 +207,25 @@ def fork(client: IoTJobsClient, *, borrow: bool = False) -> None:
 
 
 def fork_beside_a_request(client: IoTJobsClient) -> None:
-    """Fork while another thread has the iterator wait for an answer."""
+    """Fork while another thread waits for a response."""
     executions = start(client)
     found = [next(executions).thing_name for _ in range(PAGE_SIZE)]
     token = executions.resume_token
     threading.Thread(target=next, args=(executions,), daemon=True).start()
-    sys.stdin.readline()  # until the request is known to have come
+    sys.stdin.readline()  # The test closes the input when the request has arrived.
     if os.fork() == 0:
         report(found, token, names(executions))
         os._exit(0)
     os.wait()
-    os._exit(0)  # without the thread, which still waits
+    os._exit(0)  # The thread still waits.
 
 
 def leave(_: IoTJobsClient) -> None:
-    """End while the second page is requested ahead, by a client that would wait a minute."""
+    """End during the request of the second page, for which the client would wait a minute."""
     patient = IoTJobsClient(boto3_client(sys.argv[2]))
     executions = start(patient)
     found = [next(executions).thing_name for _ in range(PAGE_SIZE)]
-    sys.stdin.readline()  # until the request is known to have come
+    sys.stdin.readline()  # The test closes the input when the request has arrived.
     report(found, executions.resume_token, [])
 
 

@@ -1,4 +1,4 @@
-"""Responses become models: those of the service, of stubs and of mocks, and none is lost."""
+"""Responses of the service, of stubs and of mocks become models or raise an error."""
 
 from __future__ import annotations
 
@@ -31,21 +31,24 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
 def item(**members: object) -> dict[str, Any]:
+    """Return an execution in the form of boto3, with the given members."""
     return {"thingArn": ARN, "jobExecutionSummary": {"status": "FAILED", **members}}
 
 
 def decode(response: object) -> JobExecutionPage:
-    """The only page of a listing to which a client responds with ``response``."""
+    """Return the first page of a listing whose client returns ``response``."""
     client = IoTJobsClient(ScriptedClient(response))
     return next(client.list_job_executions_for_job(JOB_ID).pages())
 
 
 def decode_one(response_item: dict[str, Any]) -> JobExecutionSummary:
+    """Return the execution that ``response_item`` is decoded to."""
     (execution,) = decode({"executionSummaries": [response_item]}).executions
     return execution
 
 
 def list_pages(url: str) -> list[JobExecutionPage]:
+    """Return all pages of a listing over HTTP."""
     client = boto3_client(url)
     try:
         return list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID).pages())
@@ -53,16 +56,16 @@ def list_pages(url: str) -> list[JobExecutionPage]:
         client.close()
 
 
-def outcome_of(*answers: tuple[int, bytes] | tuple[int, bytes, dict[str, str]]) -> IoTJobsError:
-    """The error of a listing whose first page is one of ``answers``."""
-    with RawServer(*answers) as server, pytest.raises(IoTJobsError) as caught:
+def error_of(*responses: tuple[int, bytes] | tuple[int, bytes, dict[str, str]]) -> IoTJobsError:
+    """Return the error of a listing over HTTP whose responses are ``responses``."""
+    with RawServer(*responses) as server, pytest.raises(IoTJobsError) as caught:
         list_pages(server.url)
     return caught.value
 
 
 @pytest.mark.parametrize("as_numbers", [True, False], ids=["wire", "stub"])
-def test_both_shapes_decode_to_the_same(as_numbers: bool) -> None:  # noqa: FBT001
-    """The plain numbers of the wire and the datetimes of a stub mean the same."""
+def test_stubs_and_the_wire_decode_to_equal_executions(as_numbers: bool) -> None:  # noqa: FBT001
+    """The numbers of the wire and a stub's datetimes become the same times."""
     fleet = make_fleet(500)
     response = {"executionSummaries": [to_item(e, as_numbers=as_numbers) for e in fleet]}
     page = decode(response)
@@ -87,16 +90,16 @@ def test_both_shapes_decode_to_the_same(as_numbers: bool) -> None:  # noqa: FBT0
         pytest.param(None, None, id="null"),
     ],
 )
-def test_times_in_every_form_come_out_in_utc(value: object, expected: datetime | None) -> None:
-    """Whatever form a time has, it is the same instant, aware and in UTC."""
+def test_times_in_all_forms_are_converted_to_utc(value: object, expected: datetime | None) -> None:
+    """Each form becomes the same instant, as an aware datetime in UTC."""
     execution = decode_one(item(queuedAt=value, startedAt=value, lastUpdatedAt=value))
     for time in (execution.queued_at, execution.started_at, execution.last_updated_at):
         assert time == expected
         assert time is None or time.tzinfo is timezone.utc
 
 
-def test_absent_null_and_unknown_members_are_fine() -> None:
-    """The service requires no member, and may add some."""
+def test_absent_null_and_unknown_members_are_accepted() -> None:
+    """The service requires no member, and may add members."""
     bare = JobExecutionSummary(thing_arn=ARN, status="FAILED")
     assert decode_one(item()) == bare
     assert decode_one(item(queuedAt=None, executionNumber=None, retryAttempt=None)) == bare
@@ -118,8 +121,8 @@ def test_absent_null_and_unknown_members_are_fine() -> None:
         {"ResponseMetadata": {"RequestId": 5}},
     ],
 )
-def test_an_empty_answer_is_an_empty_last_page(response: object) -> None:
-    """No executions and no token are an answer like any other."""
+def test_an_empty_response_is_an_empty_last_page(response: object) -> None:
+    """A response without executions and without a token is valid."""
     assert decode(response) == JobExecutionPage(())
 
 
@@ -155,8 +158,8 @@ def test_an_empty_answer_is_an_empty_last_page(response: object) -> None:
         (item(lastUpdatedAt=datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))), "9999"),
     ],
 )
-def test_an_execution_that_cannot_be_understood_is_named(broken: object, complaint: str) -> None:
-    """The error says which execution of which request is at fault, and how."""
+def test_the_error_names_the_malformed_execution(broken: object, complaint: str) -> None:
+    """The error contains its position, the request ID and the reason."""
     response = {
         "executionSummaries": [item(), item(), broken, item()],
         "ResponseMetadata": {"RequestId": "request-1"},
@@ -179,14 +182,14 @@ def test_an_execution_that_cannot_be_understood_is_named(broken: object, complai
         ({"nextToken": "\ud800"}, "nextToken is not text that can be sent back"),
     ],
 )
-def test_an_answer_of_another_shape_is_refused(response: object, complaint: str) -> None:
-    """The error says what is not what it should be."""
+def test_a_response_of_another_shape_is_rejected(response: object, complaint: str) -> None:
+    """The error names the malformed member and its type."""
     with pytest.raises(MalformedResponseError, match=complaint):
         decode(response)
 
 
-def test_a_page_that_cannot_be_understood_gives_nothing_of_itself() -> None:
-    """An error in the last execution comes before the first is given, so a retry repeats none."""
+def test_no_execution_of_a_malformed_page_is_yielded() -> None:
+    """An error in the last execution is raised before the first is yielded."""
     good = make_fleet(3)
     broken = make_response(good)
     broken["executionSummaries"].append(item(status=None))
@@ -197,8 +200,8 @@ def test_a_page_that_cannot_be_understood_gives_nothing_of_itself() -> None:
     assert list(executions) == good
 
 
-def test_a_deadline_kept_by_a_signal_handler_is_not_taken_for_a_bad_answer() -> None:
-    """TimeoutError is an OSError, as is what datetime raises for some times out of range."""
+def test_a_timeout_error_of_a_signal_handler_passes_through() -> None:
+    """A TimeoutError is an OSError, which datetime raises for some times out of range."""
 
     class Late(dict[str, Any]):
         def get(self, *_: Any) -> Any:
@@ -210,7 +213,7 @@ def test_a_deadline_kept_by_a_signal_handler_is_not_taken_for_a_bad_answer() -> 
 
 
 class TestOverHTTP:
-    """What comes over the wire, read by the hook in place of botocore's parser."""
+    """The event handler of this library reads the body instead of botocore's parser."""
 
     @pytest.mark.parametrize(
         ("body", "complaint"),
@@ -243,11 +246,9 @@ class TestOverHTTP:
             ),
         ],
     )
-    def test_a_body_that_cannot_be_understood_is_an_error_never_an_empty_page(
-        self, body: bytes, complaint: str
-    ) -> None:
-        """Botocore takes most of these for an empty last page: rows lost in silence."""
-        error = outcome_of((200, body))
+    def test_a_malformed_body_is_not_an_empty_page(self, body: bytes, complaint: str) -> None:
+        """Botocore reads most of these bodies as an empty last page."""
+        error = error_of((200, body))
         assert type(error) is MalformedResponseError
         assert error.request_id == "request-1"
         assert error.is_retryable
@@ -260,19 +261,19 @@ class TestOverHTTP:
             raise error
 
     @pytest.mark.parametrize("body", [b"{}", b'{"nextToken": null}', b'{"executionSummaries": []}'])
-    def test_an_empty_answer_ends_the_listing(self, body: bytes) -> None:
-        """No member is required of the service."""
+    def test_an_empty_response_ends_the_listing(self, body: bytes) -> None:
+        """The API reference requires no member."""
         with RawServer((200, body)) as server:
             (page,) = list_pages(server.url)
         assert page == JobExecutionPage((), request_id="request-1")
 
     def test_the_error_names_the_content_type_and_the_size(self) -> None:
-        """A proxy's page is recognised by these."""
-        error = outcome_of((200, b"<html>busy</html>", {"Content-Type": "text/html"}))
+        """Both help to recognize a proxy's page."""
+        error = error_of((200, b"<html>busy</html>", {"Content-Type": "text/html"}))
         assert "17 bytes of text/html" in str(error)
 
-    def test_a_body_in_utf_8_is_read_whatever_its_content_type(self) -> None:
-        """Names outside ASCII arrive unharmed."""
+    def test_a_body_in_utf_8_needs_no_content_type(self) -> None:
+        """Names outside ASCII arrive unchanged with any content type."""
         arn = "arn:aws:iot:eu-west-1:123456789012:thing/Pumpe-ß"
         body = json.dumps({"executionSummaries": [{**item(), "thingArn": arn}]}, ensure_ascii=False)
         with RawServer((200, body.encode(), {"Content-Type": "text/plain"})) as server:
@@ -310,8 +311,8 @@ class TestOverHTTP:
     def test_an_error_with_any_body_is_mapped(
         self, status: int, body: bytes, expected: type[ServiceError], message: str | None
     ) -> None:
-        """Botocore's own parser raises TypeErrors and the like for some of these."""
-        error = outcome_of((status, body))
+        """Botocore's own parser raises other exceptions, such as TypeError, for some bodies."""
+        error = error_of((status, body))
         assert type(error) is expected
         assert isinstance(error, ServiceError)
         assert error.http_status == status
@@ -320,7 +321,7 @@ class TestOverHTTP:
             assert error.message == message
 
     def test_an_error_with_a_broken_body_is_retried_by_botocore(self) -> None:
-        """A 503 counts as one whatever stands in its body."""
+        """The HTTP status decides on a retry, not the body."""
         fleet = make_fleet(2)
         good = json.dumps({"executionSummaries": [to_item(e, as_numbers=True) for e in fleet]})
         with RawServer((503, b"\xff"), (500, b'{"code": 5}'), (200, good.encode())) as server:

@@ -1,4 +1,4 @@
-"""Whatever the network and the service do: what is raised, and that nothing is lost or doubled."""
+"""Each fault of the network or the service raises its error, and loses no execution."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ FLEET = make_fleet(20)
 PAGE_SIZE = 6  # four pages
 LAST_PAGE = FLEET[18:]
 HTML = b"<html><body><h1>It is not you, it is us</h1></body></html>"
-# The common errors of AWS that speak of the caller, its credentials or its signature.
-OF_THE_CALLER = {
+# The common errors of AWS about the caller, its credentials or its signature.
+CALLER_ERRORS = {
     "AccessDenied": 403,
     "AccessDeniedException": 403,
     "ExpiredToken": 403,
@@ -66,41 +66,46 @@ OF_THE_CALLER = {
 
 
 class Expected(NamedTuple):
-    """What a fault leads to; several where botocore's versions or the kernel's timing differ."""
+    """The error that a fault causes.
+
+    Several kinds are possible if it depends on botocore's version or on the kernel's timing.
+    """
 
     kinds: tuple[type[IoTJobsError], ...]
     is_retryable: bool
 
 
-def ends_in(*kinds: type[IoTJobsError], is_retryable: bool) -> Expected:
+def expect(*kinds: type[IoTJobsError], is_retryable: bool) -> Expected:
+    """Return the expectation of an error of one of these kinds."""
     return Expected(kinds, is_retryable)
 
 
-def of_status(status: int, body: bytes, content_type: str) -> RawResponse:
+def response_of(status: int, body: bytes, content_type: str) -> RawResponse:
+    """Return a response with this status, body and content type."""
     return RawResponse(status, body, {"Content-Type": content_type})
 
 
 MODELLED: dict[str, tuple[Fault, Expected]] = {
     "InvalidRequestException": (
         InvalidRequestError,
-        ends_in(InvalidRequestError, is_retryable=False),
+        expect(InvalidRequestError, is_retryable=False),
     ),
     "ResourceNotFoundException": (
         ResourceNotFoundError,
-        ends_in(ResourceNotFoundError, is_retryable=False),
+        expect(ResourceNotFoundError, is_retryable=False),
     ),
-    "ThrottlingException-429": (ThrottlingError, ends_in(ThrottlingError, is_retryable=True)),
+    "ThrottlingException-429": (ThrottlingError, expect(ThrottlingError, is_retryable=True)),
     "ThrottlingException-400": (
         ThrottlingError("slower", http_status=400),
-        ends_in(ThrottlingError, is_retryable=True),
+        expect(ThrottlingError, is_retryable=True),
     ),
     "ServiceUnavailableException": (
         ServiceUnavailableError,
-        ends_in(ServiceUnavailableError, is_retryable=True),
+        expect(ServiceUnavailableError, is_retryable=True),
     ),
 }
 BY_STATUS: dict[str, tuple[Fault, Expected]] = {
-    f"{status}-{name}": (of_status(status, body, content_type), ends_in(kind, is_retryable=True))
+    f"{status}-{name}": (response_of(status, body, content_type), expect(kind, is_retryable=True))
     for status, kind in {
         500: InternalServiceError,
         502: ServiceUnavailableError,
@@ -113,52 +118,52 @@ BY_STATUS: dict[str, tuple[Fault, Expected]] = {
         ("empty", b"", "text/plain"),
     )
 }
-CALLERS: dict[str, tuple[Fault, Expected]] = {
+BY_CALLER_ERROR: dict[str, tuple[Fault, Expected]] = {
     f"{status}-{code}": (
         ServiceError("no", code=code, http_status=status),
-        ends_in(AccessDeniedError, is_retryable=False),
+        expect(AccessDeniedError, is_retryable=False),
     )
-    for code, status in OF_THE_CALLER.items()
+    for code, status in CALLER_ERRORS.items()
 }
 OTHERS: dict[str, tuple[Fault, Expected]] = {
     "unknown-code": (
         ServiceError("odd", code="OddException", http_status=418),
-        ends_in(ServiceError, is_retryable=False),
+        expect(ServiceError, is_retryable=False),
     ),
     "unknown-code-5xx": (
         ServiceError("odd", code="OddException", http_status=599),
-        ends_in(InternalServiceError, is_retryable=True),
+        expect(InternalServiceError, is_retryable=True),
     ),
-    "429-html": (of_status(429, HTML, "text/html"), ends_in(ThrottlingError, is_retryable=True)),
+    "429-html": (response_of(429, HTML, "text/html"), expect(ThrottlingError, is_retryable=True)),
     "redirect": (
         RawResponse(301, b"", {"Location": "http://127.0.0.1:9/"}),
-        ends_in(ServiceError, is_retryable=False),
+        expect(ServiceError, is_retryable=False),
     ),
 }
-# Where a head that is cut short leaves a status of 200, it reads as an answer without a body.
-NO_ANSWER: dict[str, tuple[Fault, Expected]] = {
-    "disconnect": ("disconnect", ends_in(TransportError, is_retryable=True)),
-    "reset": ("reset", ends_in(TransportError, is_retryable=True)),
+# If truncated headers still contain the status 200, botocore reads a response without a body.
+NO_RESPONSE: dict[str, tuple[Fault, Expected]] = {
+    "disconnect": ("disconnect", expect(TransportError, is_retryable=True)),
+    "reset": ("reset", expect(TransportError, is_retryable=True)),
     "disconnect-in-headers": (
         "disconnect-in-headers",
-        ends_in(MalformedResponseError, is_retryable=True),
+        expect(MalformedResponseError, is_retryable=True),
     ),
     "reset-in-headers": (
         "reset-in-headers",
-        ends_in(MalformedResponseError, TransportError, is_retryable=True),
+        expect(MalformedResponseError, TransportError, is_retryable=True),
     ),
-    "truncate": ("truncate", ends_in(MalformedResponseError, TransportError, is_retryable=True)),
-    "stall": ("stall", ends_in(RequestTimeoutError, is_retryable=True)),
-    "hang": ("hang", ends_in(RequestTimeoutError, is_retryable=True)),
+    "truncate": ("truncate", expect(MalformedResponseError, TransportError, is_retryable=True)),
+    "stall": ("stall", expect(RequestTimeoutError, is_retryable=True)),
+    "hang": ("hang", expect(RequestTimeoutError, is_retryable=True)),
     "not-http": (
         RawResponse(200, b"", {"Content-Length": "x" * 70_000}),
-        ends_in(TransportError, is_retryable=True),
+        expect(TransportError, is_retryable=True),
     ),
 }
 NO_PAGES: dict[str, Fault] = {
     "bytes": "garbage",
     "empty": RawResponse(),
-    # botocore asks for no encoding, and undoes none.
+    # botocore requests no encoding, and decodes none.
     "gzip": RawResponse(200, gzip.compress(b"{}"), {"Content-Encoding": "gzip"}),
     "html": RawResponse(200, HTML),
     "array": RawResponse(200, b"[]"),
@@ -172,23 +177,24 @@ NO_PAGES: dict[str, Fault] = {
     "surrogate": RawResponse(200, b'{"executionSummaries": [], "nextToken": "\\ud800"}'),
 }
 GARBAGE: dict[str, tuple[Fault, Expected]] = {
-    f"garbage-{name}": (fault, ends_in(MalformedResponseError, is_retryable=True))
+    f"garbage-{name}": (fault, expect(MalformedResponseError, is_retryable=True))
     for name, fault in NO_PAGES.items()
 }
-FAULTS = MODELLED | BY_STATUS | CALLERS | OTHERS | NO_ANSWER | GARBAGE
-# With prefetch one of each kind will do: it is mapped by the same code.
-AHEAD = MODELLED | OTHERS | NO_ANSWER | GARBAGE
-# And off an event loop some will do: there is one iterator for all.
-OFF_LOOP = ("ThrottlingException-429", "502-html", "disconnect", "truncate", "garbage-html")
+FAULTS = MODELLED | BY_STATUS | BY_CALLER_ERROR | OTHERS | NO_RESPONSE | GARBAGE
+# With prefetch, one fault of each kind suffices, because the same code maps the errors.
+WITH_PREFETCH = MODELLED | OTHERS | NO_RESPONSE | GARBAGE
+# On an event loop, a few faults suffice, because both forms share one iterator.
+ON_A_LOOP = ("ThrottlingException-429", "502-html", "disconnect", "truncate", "garbage-html")
 CASES = [
     *((name, *FAULTS[name], "for") for name in FAULTS),
-    *((f"{name}-prefetch", *AHEAD[name], "prefetch") for name in AHEAD),
-    *((f"{name}-async", *FAULTS[name], "async for") for name in OFF_LOOP),
+    *((f"{name}-prefetch", *WITH_PREFETCH[name], "prefetch") for name in WITH_PREFETCH),
+    *((f"{name}-async", *FAULTS[name], "async for") for name in ON_A_LOOP),
 ]
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[ListRest]:
+    """Start a process that lists the rest of a listing, from its token on."""
     with other_process() as list_elsewhere:
         yield list_elsewhere
 
@@ -196,6 +202,7 @@ def elsewhere() -> Iterator[ListRest]:
 def take_until_error(
     executions: JobExecutionIterator,
 ) -> tuple[list[JobExecutionSummary], IoTJobsError]:
+    """Return the executions up to the next error, and that error."""
     found: list[JobExecutionSummary] = []
     try:
         for execution in executions:
@@ -208,13 +215,13 @@ def take_until_error(
 @pytest.mark.parametrize(
     ("fault", "expected", "form"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_each_fault_is_told_and_survived(
+def test_each_fault_raises_an_error_and_can_be_resumed(
     elsewhere: ListRest,
     fault: Fault,
     expected: Expected,
     form: str,
 ) -> None:
-    """Of its kind, in place and in a process that knows only the token, at whatever page."""
+    """The iterator continues exactly, and so does its token in another process."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults={1: fault, 3: fault}) as endpoint,
         owning_client(endpoint.url) as client,
@@ -241,6 +248,7 @@ def test_each_fault_is_told_and_survived(
 
 
 def last_page(**members: object) -> bytes:
+    """Return the body of the last page, with more members."""
     items = [to_item(execution, as_numbers=True) for execution in LAST_PAGE]
     return json.dumps({"executionSummaries": items, **members}).encode()
 
@@ -259,8 +267,8 @@ def last_page(**members: object) -> bytes:
     ],
     ids=str,
 )
-def test_what_is_odd_but_whole_is_no_fault(faults: dict[int, Fault]) -> None:
-    """Slow, of another type, empty pages, with or without a member for no token."""
+def test_an_unusual_but_complete_response_is_accepted(faults: dict[int, Fault]) -> None:
+    """Slow responses, other content types and empty pages are not faults."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint,
         owning_client(endpoint.url) as client,
@@ -269,8 +277,8 @@ def test_what_is_odd_but_whole_is_no_fault(faults: dict[int, Fault]) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"executionSummaries": []}'])
-def test_an_answer_without_a_token_is_the_end(body: bytes) -> None:
-    """The reference requires no member, so nothing tells it from a last page."""
+def test_a_response_without_a_token_ends_the_listing(body: bytes) -> None:
+    """The API reference requires no member, so such a response is a last page."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults={3: RawResponse(200, body)}) as endpoint,
         owning_client(endpoint.url) as client,
@@ -281,7 +289,7 @@ def test_an_answer_without_a_token_is_the_end(body: bytes) -> None:
 
 
 def test_a_repeated_token_is_an_error_before_its_page(elsewhere: ListRest) -> None:
-    """The next response is a good one, and the listing ends exactly."""
+    """The page is not yielded, and the next response continues the listing exactly."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults={3: PaginationError}) as endpoint,
         owning_client(endpoint.url) as client,
@@ -296,8 +304,8 @@ def test_a_repeated_token_is_an_error_before_its_page(elsewhere: ListRest) -> No
         assert [*found, *executions] == FLEET
 
 
-def test_a_service_that_goes_away_and_comes_back(elsewhere: ListRest) -> None:
-    """A refused connection is an error as long as it lasts, and no longer."""
+def test_a_refused_connection_is_an_error_until_it_works(elsewhere: ListRest) -> None:
+    """Each attempt raises an error, and once the service is back, the listing continues."""
     endpoint = LocalEndpoint({JOB_ID: FLEET})
     url = endpoint.url
     with owning_client(url) as client:
@@ -317,8 +325,8 @@ def test_a_service_that_goes_away_and_comes_back(elsewhere: ListRest) -> None:
             assert [*found, *executions] == FLEET
 
 
-def test_tls_to_a_plain_port(elsewhere: ListRest) -> None:
-    """No answer that could be trusted, so none is; at the right address it resumes."""
+def test_tls_on_a_plain_port_is_an_error(elsewhere: ListRest) -> None:
+    """The token of the error resumes the listing at the right address."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
         url = endpoint.url.replace("http:", "https:")
         with owning_client(url) as client:
@@ -331,20 +339,21 @@ def test_tls_to_a_plain_port(elsewhere: ListRest) -> None:
 
 
 class TestEndlessEmptyPages:
-    """A service that has nothing to give, and always a token."""
+    """The service responds to 350 requests with an empty page and a token."""
 
     @pytest.fixture
     def client(self) -> Iterator[IoTJobsClient]:
+        """Return a client whose first 350 responses are empty."""
         faults: dict[int, Fault] = dict.fromkeys(range(1, 351), "empty")
         with LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint, endpoint.client() as client:
             yield client
 
     def test_they_do_not_end_the_listing(self, client: IoTJobsClient) -> None:
-        """It is complete in the end."""
+        """The listing yields every execution."""
         assert list(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE)) == FLEET
 
     def test_pages_lets_the_caller_decide(self, client: IoTJobsClient) -> None:
-        """Each empty page is given, so that one can stop, and go on later."""
+        """``pages()`` yields each empty page, so that the caller can stop and resume later."""
         pages = client.list_job_executions_for_job(JOB_ID).pages()
         assert [len(next(pages).executions) for _ in range(20)] == [0] * 20
         listing = client.list_job_executions_for_job(JOB_ID, resume_token=pages.resume_token)

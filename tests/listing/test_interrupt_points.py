@@ -1,4 +1,4 @@
-"""Interrupts at each function entry and each return from C: nothing is lost, doubled or locked."""
+"""Interrupts at each function entry and each return from C lose no execution and no lock."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from types import FrameType
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from listings import with_and_without_prefetch
 from support import JOB_ID, FleetClient
 
 import iotjobs_client
@@ -26,27 +27,28 @@ from iotjobs_client.testing import make_fleet
 FLEET = make_fleet(5)
 PACKAGE = str(Path(iotjobs_client.__file__).parent)
 
-# Python reports an interrupt that comes while a generator of ours is closed, and continues.
+# Python only reports an interrupt that hits while a generator of this library is closed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-with_and_without_prefetch = pytest.mark.parametrize("prefetch", [False, True], ids=["", "prefetch"])
 
 
 class Interrupt(KeyboardInterrupt):
-    """Raised at the point that a test chooses. An event loop stops for it, as for Ctrl-C."""
+    """The exception at the chosen point, which stops an event loop as Ctrl-C does."""
 
 
 @contextmanager
 def interrupt_at(point: int) -> Iterator[Callable[[], int]]:
-    """Raise at the given one of the points at which Python may run a signal handler.
+    """Raise an exception at one of the points at which Python may run a signal handler.
 
-    Only points at which a function of this library runs count, or one that it calls. Yields a
-    function that returns how many there were.
+    Points count only while a function of this library is on the call stack.
+
+    Yields:
+        A function that returns the number of points so far.
     """
     count = 0
 
     def profile(frame: FrameType, event: str, _: object) -> None:
         nonlocal count
-        if event not in ("call", "c_return") or not is_ours(frame):
+        if event not in ("call", "c_return") or not is_in_package(frame):
             return
         count += 1
         if count == point:
@@ -59,7 +61,8 @@ def interrupt_at(point: int) -> Iterator[Callable[[], int]]:
         sys.setprofile(None)
 
 
-def is_ours(frame: FrameType | None) -> bool:
+def is_in_package(frame: FrameType | None) -> bool:
+    """Return whether a function of this library is on the call stack."""
     while frame is not None:
         if frame.f_code.co_filename.startswith(PACKAGE):
             return True
@@ -68,6 +71,7 @@ def is_ours(frame: FrameType | None) -> bool:
 
 
 def start(client: FleetClient, *, prefetch: bool) -> JobExecutionIterator:
+    """Return an iterator over pages of two executions."""
     listing = IoTJobsClient(client).list_job_executions_for_job(
         JOB_ID, page_size=2, prefetch=prefetch
     )
@@ -75,12 +79,12 @@ def start(client: FleetClient, *, prefetch: bool) -> JobExecutionIterator:
 
 
 def rest_in_another_thread(executions: JobExecutionIterator) -> list[JobExecutionSummary]:
-    """What a thread finds that would wait for ever if a lock were left locked."""
+    """Return the rest as a thread finds it, which hangs if a lock is still locked."""
     found: list[JobExecutionSummary] = []
 
     def take_rest() -> None:
         while executions.resume_token is not None:
-            with suppress(TransportError):  # A page was requested in the background before.
+            with suppress(TransportError):  # The request was made before the interrupt.
                 for execution in executions:
                     found.append(execution)
 
@@ -92,6 +96,7 @@ def rest_in_another_thread(executions: JobExecutionIterator) -> list[JobExecutio
 
 
 async def collect(executions: JobExecutionIterator, found: list[JobExecutionSummary]) -> None:
+    """Append the executions of an iterator to a list, which keeps them after an interrupt."""
     async for execution in executions:
         found.append(execution)
 
@@ -102,7 +107,7 @@ def test_next_is_interrupted_at_each_point(
     prefetch: bool,  # noqa: FBT001
     fails: bool,  # noqa: FBT001
 ) -> None:
-    """The rest comes in another thread, which notices a lock that is left locked."""
+    """The token is exact, and another thread can take the rest from the same iterator."""
     point = 0
     is_done = False
     while not is_done:
@@ -143,7 +148,7 @@ def test_anext_is_interrupted_at_each_point(
         with suppress(Interrupt), interrupt_at(point) as points:
             loop.run_until_complete(collect(executions, found))
         is_done = points() < point
-        for task in asyncio.all_tasks(loop):  # The loop was stopped outside of it.
+        for task in asyncio.all_tasks(loop):  # The interrupt stopped the loop, not the task.
             task.cancel()
             loop.run_until_complete(asyncio.wait([task]))
         if then == "same loop":

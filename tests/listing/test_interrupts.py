@@ -1,4 +1,4 @@
-"""Interrupts, early exits and forks, at any moment: the iterator is consistent, the token exact."""
+"""Interrupts, early exits and forks leave the iterator consistent and its token exact."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ PAGE_SIZE = 6
 
 
 def start(scenario: str, endpoint: LocalEndpoint, *flags: str) -> subprocess.Popen[str]:
+    """Start a scenario of interrupted.py in another process."""
     return subprocess.Popen(
         [sys.executable, SCRIPT, scenario, endpoint.url, *flags],
         env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},  # the folder of support.py
@@ -48,7 +49,7 @@ def start(scenario: str, endpoint: LocalEndpoint, *flags: str) -> subprocess.Pop
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[list[str], str | None, list[str]]:
-    """Close the process's input, and return what it reports in its last line."""
+    """Close the process's input, and return the report in its last line of output."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()
@@ -67,10 +68,12 @@ with_and_without_prefetch = pytest.mark.parametrize("flags", [[], ["prefetch"]],
 
 
 def wait_for_requests(endpoint: LocalEndpoint, number: int) -> None:
+    """Wait until the endpoint has received a number of requests."""
     wait_until(lambda: len(endpoint.requests) >= number)
 
 
 def wait_for_line(process: subprocess.Popen[str], line: str) -> None:
+    """Read the output of a process up to a line."""
     assert process.stdout is not None
     assert f"{line}\n" in iter(process.stdout.readline, "")
 
@@ -85,10 +88,10 @@ def wait_for_line(process: subprocess.Popen[str], line: str) -> None:
 def test_a_signal_that_raises_leaves_the_iterator_consistent(
     number: signal.Signals, moment: str, flags: list[str]
 ) -> None:
-    """Ctrl-C or SIGTERM: the same iterator goes on exactly, and so does its token elsewhere."""
+    """After Ctrl-C or SIGTERM, the same iterator continues exactly, as does its token."""
     faults: dict[int, Fault] = {}
     if moment == "in empty pages":
-        faults = dict.fromkeys(range(3, 20_000), "empty")  # cleared after the signal
+        faults = dict.fromkeys(range(3, 20_000), "empty")
     is_held = moment == "in a request"
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint,
@@ -102,6 +105,7 @@ def test_a_signal_that_raises_leaves_the_iterator_consistent(
         else:
             wait_for_requests(endpoint, 3 if is_held else 30)
         process.send_signal(number)
+        # The listing must end. An endpoint has no public way to drop its faults.
         endpoint._faults.clear()
         wait_for_line(process, "interrupted")
         may_respond.set()
@@ -112,10 +116,10 @@ def test_a_signal_that_raises_leaves_the_iterator_consistent(
 
 
 @with_and_without_prefetch
-def test_hundreds_of_interrupts_at_any_instruction_lose_and_double_nothing(
+def test_interrupts_at_any_instruction_lose_no_execution(
     flags: list[str],
 ) -> None:
-    """An alarm that raises, wherever the listing happens to be."""
+    """A thousand alarms that raise at random moments lose and repeat no execution."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
         found, resume_token, _ = finish(start("interrupts", endpoint, *flags))
     assert found == NAMES
@@ -125,10 +129,10 @@ def test_hundreds_of_interrupts_at_any_instruction_lose_and_double_nothing(
 # test_interrupt_points interrupts each point of a short listing on every Python.
 @pytest.mark.one_python
 @with_and_without_prefetch
-def test_hundreds_of_interrupts_on_an_event_loop_lose_and_double_nothing(
+def test_interrupts_on_an_event_loop_lose_no_execution(
     flags: list[str],
 ) -> None:
-    """An alarm that raises, wherever ``async for`` happens to be."""
+    """A hundred alarms that raise during ``async for`` lose and repeat no execution."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
         found, resume_token, _ = finish(start("interrupts_on_a_loop", endpoint, *flags))
     assert found == NAMES[:60]
@@ -136,8 +140,8 @@ def test_hundreds_of_interrupts_on_an_event_loop_lose_and_double_nothing(
 
 
 @with_and_without_prefetch
-def test_after_a_fork_both_processes_go_on(flags: list[str]) -> None:
-    """Each on connections of its own, so that neither reads the other's answers."""
+def test_after_a_fork_both_processes_continue(flags: list[str]) -> None:
+    """Each process has its own connections, so neither reads the other's responses."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
         found, resume_token, rest = finish(start("fork", endpoint, *flags))
         assert found + rest == NAMES
@@ -145,10 +149,10 @@ def test_after_a_fork_both_processes_go_on(flags: list[str]) -> None:
 
 
 @with_and_without_prefetch
-def test_a_fork_beside_a_request_of_the_same_iterator_does_not_wait_for_it(
+def test_a_forked_process_does_not_wait_for_a_request(
     flags: list[str],
 ) -> None:
-    """The thread that made the request is not in the child, and will never be done."""
+    """The thread that made the request does not exist in the forked process."""
     with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
         process = start("fork_beside_a_request", endpoint, *flags)
         wait_for_requests(endpoint, 2)
@@ -156,8 +160,8 @@ def test_a_fork_beside_a_request_of_the_same_iterator_does_not_wait_for_it(
     assert found + rest == NAMES
 
 
-def test_a_process_that_is_done_does_not_wait_for_a_page_ahead() -> None:
-    """A service that hangs keeps nobody from ending."""
+def test_a_process_exits_without_waiting_for_a_prefetch() -> None:
+    """A service that does not respond does not keep the process alive."""
     with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
         process = start("leave", endpoint, "prefetch")
         wait_for_requests(endpoint, 2)
@@ -166,8 +170,8 @@ def test_a_process_that_is_done_does_not_wait_for_a_page_ahead() -> None:
         assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
-def test_a_client_that_is_older_than_the_fork_can_be_borrowed_after_it() -> None:
-    """Its connections are the parent's all the same."""
+def test_an_inherited_boto3_client_can_be_borrowed() -> None:
+    """Borrowing it after a fork drops the connections of the parent process."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
         found, resume_token, rest = finish(start("fork_and_borrow", endpoint))
         assert found + rest == NAMES
@@ -175,28 +179,28 @@ def test_a_client_that_is_older_than_the_fork_can_be_borrowed_after_it() -> None
 
 
 @pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
-def test_a_forked_process_drops_the_connections_that_it_inherits(
+def test_a_forked_process_drops_inherited_connections(
     monkeypatch: pytest.MonkeyPatch,
     is_owned: bool,  # noqa: FBT001
 ) -> None:
-    """Once, before its first request; and it builds nothing anew."""
+    """The process closes them once, before its first request, and keeps the boto3 client."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as owner:
         client = owner if is_owned else IoTJobsClient(owner.boto3_client)
         boto3_client = client.boto3_client
-        closings: list[None] = []
-        monkeypatch.setattr(boto3_client, "close", lambda: closings.append(None))
+        close_calls: list[None] = []
+        monkeypatch.setattr(boto3_client, "close", lambda: close_calls.append(None))
         executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
         assert next(executions) == FLEET[0]
-        assert closings == []
+        assert close_calls == []
         monkeypatch.setattr("os.getpid", lambda: -1)
         assert list(executions) == FLEET[1:]
-        assert closings == [None]
+        assert close_calls == [None]
         assert client.boto3_client is boto3_client
         monkeypatch.undo()
 
 
-def test_a_stand_in_has_no_connections_to_drop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a fork, it is used as before."""
+def test_a_stand_in_is_used_unchanged_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client without ``close()`` has no connections to drop."""
     client = IoTJobsClient(FleetClient(FLEET))
     monkeypatch.setattr("os.getpid", lambda: -1)
     assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
@@ -205,26 +209,26 @@ def test_a_stand_in_has_no_connections_to_drop(monkeypatch: pytest.MonkeyPatch) 
 def test_next_within_next_does_not_hang() -> None:
     """If a signal handler calls it during a request, each execution is still yielded once."""
     service = FleetClient(FLEET)
-    within: list[JobExecutionSummary] = []
+    inner: list[JobExecutionSummary] = []
     executions: Iterator[JobExecutionSummary]
 
     class Reentrant:
         def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
             if len(service.calls) in (0, 3):
                 service.calls.append({})
-                within.append(next(executions))
+                inner.append(next(executions))
             return service.list_job_executions_for_job(**arguments)
 
     listing = IoTJobsClient(Reentrant()).list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE)
     executions = iter(listing)
-    without = list(executions)
-    assert len(within) == 2
-    assert [e for e in FLEET if e not in within] == without
+    outer = list(executions)
+    assert len(inner) == 2
+    assert [e for e in FLEET if e not in inner] == outer
 
 
 @pytest.mark.parametrize("taken", [0, 1, PAGE_SIZE, PAGE_SIZE + 1, len(FLEET) - 1])
-def test_an_early_exit_leaves_the_token_behind_what_was_given(taken: int) -> None:
-    """Of a generator around it, closed or merely forgotten."""
+def test_after_an_early_exit_the_token_is_exact(taken: int) -> None:
+    """A generator around the iterator may be closed at any item."""
     listing = IoTJobsClient(FleetClient(FLEET)).list_job_executions_for_job(
         JOB_ID, page_size=PAGE_SIZE
     )

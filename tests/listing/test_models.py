@@ -1,4 +1,4 @@
-"""The models keep what they promise: statuses, summaries, pages."""
+"""Statuses, executions and pages are values that can be compared, copied and pickled."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
 class TestJobExecutionStatus:
-    def test_iterating_gives_the_eight_documented_statuses_in_the_order_of_an_executions_life(
+    def test_the_class_iterates_over_statuses_in_lifecycle_order(
         self,
     ) -> None:
-        """The class lists what the service documents, even after an unknown one was seen."""
+        """Iteration yields the eight documented statuses, even after an unknown one was used."""
         assert JobExecutionStatus("PAUSED") not in list(JobExecutionStatus)
         assert list(JobExecutionStatus) == [
             "QUEUED",
@@ -40,26 +40,26 @@ class TestJobExecutionStatus:
             "CANCELED",
         ]
 
-    @pytest.mark.parametrize("word", ["FAILED", "PAUSED", "with space", "é"])
-    def test_a_status_is_its_word(self, word: str) -> None:
-        """Known or not, a status compares, hashes, sorts, prints, formats and joins as its word."""
-        status = JobExecutionStatus(word)
-        assert status == word
-        assert hash(status) == hash(word)
-        assert {status: 1}.keys() == {word}
-        assert (str(status), f"{status}", f"{status:>12}") == (word, word, f"{word:>12}")
-        assert "%s" % status == word  # noqa: UP031
-        assert "".join(iter([status])) == word
-        assert (status.name, status.value) == (word, word)
+    @pytest.mark.parametrize("text", ["FAILED", "PAUSED", "with space", "é"])
+    def test_a_status_behaves_as_its_string(self, text: str) -> None:
+        """A known or unknown status compares, hashes, prints and joins as its string."""
+        status = JobExecutionStatus(text)
+        assert status == text
+        assert hash(status) == hash(text)
+        assert {status: 1}.keys() == {text}
+        assert (str(status), f"{status}", f"{status:>12}") == (text, text, f"{text:>12}")
+        assert "%s" % status == text  # noqa: UP031
+        assert "".join(iter([status])) == text
+        assert (status.name, status.value) == (text, text)
         assert type(status.value) is str
         assert JobExecutionStatus(status) == status
-        assert word in repr(status)
+        assert text in repr(status)
 
-    @pytest.mark.parametrize("word", ["FAILED", "PAUSED"])
+    @pytest.mark.parametrize("text", ["FAILED", "PAUSED"])
     @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-    def test_a_status_pickles_and_copies_as_itself(self, word: str, protocol: int) -> None:
-        """Known or not, a status comes back as an equal status."""
-        status = JobExecutionStatus(word)
+    def test_a_status_can_be_pickled_and_copied(self, text: str, protocol: int) -> None:
+        """A known or unknown status becomes an equal status."""
+        status = JobExecutionStatus(text)
         for twin in (
             pickle.loads(pickle.dumps(status, protocol)),
             copy.copy(status),
@@ -69,7 +69,7 @@ class TestJobExecutionStatus:
             assert twin == status
 
     def test_is_known_and_is_terminal(self) -> None:
-        """Six of the eight are terminal; what is not known is not taken for terminal."""
+        """Six of the eight statuses are terminal, and an unknown status is not."""
         assert all(status.is_known for status in JobExecutionStatus)
         assert [status for status in JobExecutionStatus if not status.is_terminal] == [
             "QUEUED",
@@ -80,15 +80,15 @@ class TestJobExecutionStatus:
         assert not paused.is_terminal
 
     @pytest.mark.parametrize("value", ["", None, 5, b"FAILED", ["FAILED"]])
-    def test_what_is_no_word_is_no_status(self, value: object) -> None:
-        """Only a string that is not empty can be a status."""
+    def test_only_a_nonempty_string_is_a_status(self, value: object) -> None:
+        """Other values raise a ValueError."""
         with pytest.raises(ValueError, match="is not a valid JobExecutionStatus"):
             JobExecutionStatus(value)
 
 
 class TestJobExecutionSummary:
-    def test_only_the_arn_and_the_status_are_needed(self) -> None:
-        """All else is absent by default, as in an answer of the service."""
+    def test_only_the_arn_and_the_status_are_required(self) -> None:
+        """The other members are None by default, as in a response without them."""
         summary = JobExecutionSummary(thing_arn=ARN, status="FAILED")
         assert summary.status is JobExecutionStatus.FAILED
         assert attrs.astuple(summary)[2:] == (None,) * 5
@@ -102,12 +102,12 @@ class TestJobExecutionSummary:
             ("no-arn", "no-arn"),
         ],
     )
-    def test_thing_name_is_what_follows_in_the_arn(self, arn: str, name: str) -> None:
-        """The name of the thing comes from its ARN."""
+    def test_thing_name_is_taken_from_the_arn(self, arn: str, name: str) -> None:
+        """The name is the part of the ARN after ``thing/``."""
         assert JobExecutionSummary(thing_arn=arn, status="QUEUED").thing_name == name
 
     def test_it_is_frozen_hashable_and_slotted(self) -> None:
-        """Nothing of it can change, so it can be a key and stand in a set."""
+        """An execution cannot change, so it can be a key of a dict or a member of a set."""
         summary = make_execution()
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             summary.status = JobExecutionStatus.FAILED  # type: ignore[misc]
@@ -117,8 +117,8 @@ class TestJobExecutionSummary:
         assert {summary, make_execution()} == {summary}
 
     @pytest.mark.parametrize("status", ["FAILED", "PAUSED"])
-    def test_it_pickles_and_copies_as_itself(self, status: str) -> None:
-        """It crosses process borders whole."""
+    def test_it_can_be_pickled_and_copied(self, status: str) -> None:
+        """The result equals the original."""
         summary = make_execution("pump-7", status, retry_attempt=None)
         assert pickle.loads(pickle.dumps(summary)) == summary
         assert copy.deepcopy(summary) == summary
@@ -140,7 +140,7 @@ class TestJobExecutionSummary:
     def test_times_are_aware_and_in_utc(
         self, given: datetime | None, kept: datetime | None
     ) -> None:
-        """Whatever zone a time is given in, it is kept in UTC."""
+        """Times of all zones are converted to UTC, and a naive time is in UTC."""
         summary = make_execution(queued_at=given, started_at=given, last_updated_at=given)
         for time in (summary.queued_at, summary.started_at, summary.last_updated_at):
             assert time == kept
@@ -162,7 +162,7 @@ class TestJobExecutionSummary:
             ),
         ],
     )
-    def test_a_member_of_another_type_is_refused(
+    def test_a_member_of_another_type_is_rejected(
         self, members: dict[str, object], complaint: str
     ) -> None:
         """The error names the member, the rule and the value."""
@@ -188,7 +188,7 @@ class NotATime(Timestamp):
 
 
 class Zoneless(tzinfo):
-    """A zone that does not know its offset."""
+    """A time zone without an offset."""
 
     def utcoffset(self, _: datetime | None) -> None:
         return None
@@ -206,6 +206,7 @@ class Indexed:
 class TestValuesOfDataFrames:
     @pytest.fixture(params=["UTC0", "XXX+5"])
     def _zone(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+        """Set the time zone of the machine."""
         monkeypatch.setenv("TZ", request.param)
         tzset()
         yield
@@ -224,19 +225,19 @@ class TestValuesOfDataFrames:
         ids=["naive", "aware", "zone without an offset", "naive datetime"],
     )
     def test_times_become_plain_datetimes_in_utc(self, value: datetime) -> None:
-        """In whatever zone the machine is."""
+        """The time zone of the machine makes no difference."""
         found = make_execution(queued_at=value).queued_at
         assert found == datetime(2026, 1, 1, 12, 0, 0, 60_000, tzinfo=timezone.utc)
         assert type(found) is datetime
         assert found.tzinfo is timezone.utc
 
     def test_a_time_that_is_missing_is_absent(self) -> None:
-        """Also where one equals nothing."""
+        """A missing time of pandas, which does not equal itself, becomes None."""
         summary = make_execution("pump-7", started_at=NotATime(2026, 1, 1))
         assert summary.started_at is None
 
     def test_integers_become_plain_ints(self) -> None:
-        """A bool is none."""
+        """A bool is not an integer here."""
         number: Any = Indexed()
         summary = make_execution(execution_number=number, retry_attempt=number)
         assert (summary.execution_number, summary.retry_attempt) == (3, 3)
@@ -245,8 +246,8 @@ class TestValuesOfDataFrames:
             make_execution(execution_number=True)
 
 
-def test_a_page_is_frozen_pickles_and_hides_its_tokens() -> None:
-    """A page is a value; its tokens do not end up in logs by way of its repr."""
+def test_a_page_is_frozen_and_its_repr_hides_tokens() -> None:
+    """A page can be pickled, and its repr is safe to log."""
     page = JobExecutionPage((make_execution(),), "secret-1", "secret-2", "request-1")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         page.next_token = None  # type: ignore[misc]

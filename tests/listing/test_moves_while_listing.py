@@ -1,4 +1,4 @@
-"""Executions that move while they are listed: what is never missed, and what can be."""
+"""Executions that move forward during a listing are not missed, but retries can be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
 
 pytestmark = pytest.mark.one_python
 
-# Retries left out, which make another execution.
+# A retry is not a move, because it creates another execution.
 FORWARD = {
     "QUEUED": [status for status in ALL if status not in ("QUEUED", "TIMED_OUT")],
     "IN_PROGRESS": ALL[2:],
@@ -29,12 +29,14 @@ Identity = tuple[str, "int | None"]
 
 
 def identity(execution: JobExecutionSummary) -> Identity:
+    """Return what distinguishes an execution from others, whatever its status."""
     return execution.thing_arn, execution.execution_number
 
 
 def statuses_seen(
     found: list[JobExecutionSummary],
 ) -> dict[Identity, list[JobExecutionStatus]]:
+    """Return the statuses in which each execution was yielded, in order."""
     seen = defaultdict(list)
     for execution in found:
         seen[identity(execution)].append(execution.status)
@@ -42,33 +44,33 @@ def statuses_seen(
 
 
 def is_forward(statuses: list[JobExecutionStatus]) -> bool:
-    """Whether each comes once, and later than the one before."""
+    """Return whether each status comes later in the lifecycle than the one before."""
     ranks = [ALL.index(status) for status in statuses]
     return ranks == sorted(set(ranks))
 
 
 class MovingSequences(RandomSequences):
-    """The same random sequences, while executions change their status."""
+    """Random sequences during which executions change their status."""
 
     @initialize(
-        lives=st.lists(st.sampled_from(ALL), max_size=25),
+        fleet_statuses=st.lists(st.sampled_from(ALL), max_size=25),
         status=st.none() | st.just(set(ALL)) | st.sets(st.sampled_from(ALL), min_size=1),
         options=options,
     )
     def begin(
         self,
-        lives: list[JobExecutionStatus],
+        fleet_statuses: list[JobExecutionStatus],
         status: set[JobExecutionStatus] | None,
         options: dict[str, Any],
     ) -> None:
-        fleet = [make_execution(f"thing-{n}", word) for n, word in enumerate(lives)]
+        fleet = [make_execution(f"thing-{n}", value) for n, value in enumerate(fleet_statuses)]
         self.begin_with(fleet, status, options)
-        # Those that have one of the listed statuses all the time.
+        # The executions that have had a listed status all the time.
         self.staying = {identity(e) for e in fleet if status is None or e.status in status}
 
     @rule(index=st.integers(0, 24), random=st.randoms(use_true_random=False))
     def move(self, index: int, random: random.Random) -> None:
-        """One step forward, or a retry: another execution, behind all others."""
+        """Move an execution forward, or add a retry of it at the end of the listing."""
         fleet = self.service.fleet
         if index >= len(fleet):
             return
@@ -83,14 +85,14 @@ class MovingSequences(RandomSequences):
             fleet.append(attrs.evolve(before, status="QUEUED", execution_number=number))
 
     def check_what_was_found(self) -> None:
-        """Twice only in a later status, and once where no statuses were asked for."""
+        """Each execution comes again only in a later status, and once without a filter."""
         seen = statuses_seen(self.found).values()
         assert all(map(is_forward, seen))
         if self.status is None:
             assert all(len(statuses) == 1 for statuses in seen)
 
     def check_that_all_was_found(self) -> None:
-        """Whatever had a listed status all the time."""
+        """Each execution that had a listed status all the time was found."""
         assert set(statuses_seen(self.found)) >= self.staying
 
 
@@ -99,10 +101,10 @@ test_no_moving_execution_is_missed = MovingSequences.TestCase
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("statuses", [None, ALL], ids=["unfiltered", "by status"])
-def test_forward_moves_meanwhile_are_never_missed(
+def test_forward_moves_over_http_are_not_missed(
     seed: int, statuses: list[JobExecutionStatus] | None
 ) -> None:
-    """Over real HTTP, while another thread moves them: each is there, its last state last."""
+    """Each execution is found, with its latest state last, while another thread moves them."""
     attempts = 0
     weights = {"QUEUED": 8, "IN_PROGRESS": 3, "SUCCEEDED": 1, "FAILED": 1}
     fleet = make_fleet(300, seed=seed, statuses=weights)
@@ -118,7 +120,7 @@ def test_forward_moves_meanwhile_are_never_missed(
                 try:
                     endpoint.move(JOB_ID, thing_name, moves.choice(ALL[1:]))
                 except InvalidArgumentError:
-                    continue  # it cannot go there from where it is
+                    continue  # The lifecycle does not allow this move.
 
         thread = Thread(target=move)
         thread.start()
@@ -141,8 +143,8 @@ def test_forward_moves_meanwhile_are_never_missed(
         assert all(len(statuses) == 1 for statuses in seen.values())
 
 
-def test_what_moves_forward_between_statuses_is_seen_twice() -> None:
-    """As QUEUED and, once that is listed to its end, as what it has become."""
+def test_a_move_to_a_later_status_is_yielded_twice() -> None:
+    """The execution comes as QUEUED, and again when its later status is listed."""
     fleet = [make_execution("pump-7", "QUEUED"), make_execution("pump-8", "QUEUED")]
     with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
         executions = iter(client.list_job_executions_for_job(JOB_ID, status=ALL, page_size=1))
@@ -158,24 +160,24 @@ def test_what_moves_forward_between_statuses_is_seen_twice() -> None:
 
 
 def test_a_retry_behind_the_listing_is_missed() -> None:
-    """It is QUEUED after those were listed; a later or unfiltered listing has it."""
+    """A retry is QUEUED after that status was listed. An unfiltered listing finds it."""
     fleet = [make_execution("pump-7", "QUEUED"), make_execution("pump-8", "FAILED")]
     with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
         by_status = client.list_job_executions_for_job(JOB_ID, status=ALL, page_size=1)
         executions = iter(by_status)
         unfiltered = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
         found, also_found = [next(executions)], [next(unfiltered)]
-        executions_of_failed = next(executions)  # QUEUED is listed to its end
+        failed = next(executions)  # The listing has left the status QUEUED.
         retry = endpoint.move(JOB_ID, "pump-8", "QUEUED")
-        found += [executions_of_failed, *executions]
+        found += [failed, *executions]
         also_found += unfiltered
         assert found == fleet
         assert also_found == [*fleet, retry]
         assert set(by_status) == {*fleet, retry}
 
 
-def test_what_leaves_the_listed_statuses_is_not_looked_for() -> None:
-    """One that has succeeded before its page comes is no failure and none that is queued."""
+def test_an_execution_that_leaves_the_statuses_is_not_yielded() -> None:
+    """An execution that succeeds before its page is requested is not yielded."""
     fleet = [make_execution(f"pump-{n}", "QUEUED") for n in range(3)]
     with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
         listing = client.list_job_executions_for_job(

@@ -1,4 +1,4 @@
-"""What prefetch does beyond what holds of every listing: one page ahead, and nothing left over."""
+"""Prefetching requests one page ahead, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ FLEET = make_fleet(20)
 
 
 def start(client: Any, **options: Any) -> JobExecutionIterator:
+    """Return an iterator with prefetch over pages of six executions."""
     listing = IoTJobsClient(client).list_job_executions_for_job(
         JOB_ID, page_size=6, prefetch=True, **options
     )
     return iter(listing)
 
 
-def test_the_next_page_is_requested_while_the_caller_works_on_one() -> None:
-    """One ahead, and never more."""
+def test_the_next_page_is_requested_during_a_page() -> None:
+    """Exactly one page is requested ahead."""
     client = GatedClient(FLEET)
     executions = start(client)
     seen = []
@@ -42,10 +43,10 @@ def test_the_next_page_is_requested_while_the_caller_works_on_one() -> None:
 
 
 @pytest.mark.parametrize(("max_items", "requests"), [(6, 1), (7, 2), (12, 2), (20, 4)])
-def test_no_page_is_requested_that_max_items_leaves_out(
+def test_no_page_is_requested_after_max_items(
     max_items: int, requests: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor one after the last."""
+    """A page is requested only if ``max_items`` needs it."""
     started = watched_threads(monkeypatch)
     client = GatedClient(FLEET)
     assert list(start(client, max_items=max_items)) == FLEET[:max_items]
@@ -54,8 +55,8 @@ def test_no_page_is_requested_that_max_items_leaves_out(
     assert client.answered == len(client.calls) == requests
 
 
-def test_an_error_comes_where_its_page_would_have_come() -> None:
-    """After all of the page before, once; then its page is asked for again."""
+def test_an_error_is_raised_after_the_page_before() -> None:
+    """The error is raised once, and then its page is requested again."""
     client = GatedClient(FLEET)
     client.errors = {2: EndpointConnectionError(endpoint_url="x")}
     executions = start(client)
@@ -72,8 +73,9 @@ def test_an_error_comes_where_its_page_would_have_come() -> None:
 
 
 def test_a_fast_consumer_makes_the_request_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the thread comes later, it does nothing, even if the request failed."""
+    """A thread that starts later makes no request, even if the first one failed."""
     late: list[Callable[[], object]] = []
+    # The library starts its threads with this function.
     monkeypatch.setattr(
         "_thread.start_new_thread", lambda call, arguments: late.append(partial(call, *arguments))
     )
@@ -92,8 +94,8 @@ def test_a_fast_consumer_makes_the_request_itself(monkeypatch: pytest.MonkeyPatc
     assert len(client.calls) == 5
 
 
-def test_the_token_is_of_what_was_given_not_of_what_was_requested() -> None:
-    """Whatever is ahead."""
+def test_the_token_does_not_depend_on_the_prefetched_page() -> None:
+    """The token resumes after the last execution that was yielded."""
     client = GatedClient(FLEET)
     executions = start(client)
     for taken in range(20):
@@ -107,9 +109,9 @@ def test_the_token_is_of_what_was_given_not_of_what_was_requested() -> None:
         next(executions)
 
 
-@pytest.mark.parametrize("ending", ["break", "error", "forgotten", "closed"])
+@pytest.mark.parametrize("ending", ["break", "error", "deleted", "closed"])
 def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
-    """The request under way comes to its end; no other follows, and nothing holds the iterator."""
+    """The running request ends, no other follows, and nothing holds the iterator."""
     threads = watched_threads(monkeypatch)
     client = GatedClient(FLEET)
     client.errors = {2: EndpointConnectionError(endpoint_url="x")} if ending == "error" else {}
@@ -120,10 +122,10 @@ def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, ending: str) -
     if ending == "error":
         with suppress(TransportError):
             list(executions)
-        client.errors.clear()  # its traceback holds the iterator
+        client.errors.clear()  # The traceback of the error holds the iterator.
     else:
         client.gate.clear()
-        for _ in range(6):  # the third page is under way
+        for _ in range(6):  # The request of the third page starts.
             next(executions)
     if ending == "closed":
         facade.close()
@@ -141,8 +143,8 @@ def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, ending: str) -
         assert left() is None
 
 
-def test_the_thread_sees_the_callers_context() -> None:
-    """For handlers of botocore's events that trace requests, say."""
+def test_a_prefetch_sees_the_context_of_the_caller() -> None:
+    """Handlers of botocore's events can trace requests by context variables."""
     context = ContextVar("context", default="none")
     seen = []
 
@@ -160,14 +162,15 @@ def test_the_thread_sees_the_callers_context() -> None:
     assert seen == [("request 7", True), *[("request 7", False)] * 3]
 
 
-def test_without_a_thread_to_be_had_it_lists_all_the_same(
+def test_without_a_new_thread_it_lists_without_prefetch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Page by page, when they are asked for."""
+    """Each page is requested when it is needed."""
 
     def start_new_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
+    # The library starts its threads with this function.
     monkeypatch.setattr("_thread.start_new_thread", start_new_thread)
     client = FleetClient(FLEET)
     executions = start(client)

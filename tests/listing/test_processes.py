@@ -1,4 +1,4 @@
-"""What crosses the border of a process, by each of the usual ways."""
+"""Clients, paginators, models, errors and tokens can be sent to other processes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from iotjobs_client import (
 )
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
-FLEET = make_fleet(1000)  # what the service of the examples has
+FLEET = make_fleet(1000)  # the fleet of the fixture "service"
 Call = Callable[..., Any]
 
 
 @attrs.frozen
-class Luggage:
-    """One of everything that travels."""
+class Objects:
+    """One object of each kind that can be sent to another process."""
 
     client: IoTJobsClient
     paginator: JobExecutionPaginator
@@ -42,8 +42,8 @@ class Luggage:
     token: str
 
 
-def pack() -> Luggage:
-    """As it is after some use, with connections open."""
+def make_objects() -> Objects:
+    """Return objects that were used, so that connections are open."""
     client = IoTJobsClient(region_name="eu-west-1", config=Config(retries=ONCE))
     paginator = client.list_job_executions_for_job(JOB_ID, page_size=100, max_items=950)
     pages = paginator.pages()
@@ -52,35 +52,40 @@ def pack() -> Luggage:
         list(client.list_job_executions_for_job("no-such-job"))
     assert page.resume_token is not None
     unknown = JobExecutionStatus("PAUSED")
-    return Luggage(
+    return Objects(
         client, paginator, page, page.executions[0], unknown, caught.value, page.resume_token
     )
 
 
-def use(luggage: Luggage) -> tuple[Luggage, list[JobExecutionSummary], list[JobExecutionSummary]]:
-    """Called in the other process: what it was given, and what it lists with that."""
-    with luggage.client as client:
-        rest = list(client.list_job_executions_for_job(JOB_ID, resume_token=luggage.token))
-        return luggage, list(luggage.paginator), rest
+def use_objects(
+    objects: Objects,
+) -> tuple[Objects, list[JobExecutionSummary], list[JobExecutionSummary]]:
+    """Return, in the other process, the objects and the executions that they list."""
+    with objects.client as client:
+        rest = list(client.list_job_executions_for_job(JOB_ID, resume_token=objects.token))
+        return objects, list(objects.paginator), rest
 
 
 def list_job(client: IoTJobsClient, job_id: str) -> int:
-    """Called in the other process, too."""
+    """Return, in the other process, the number of executions of a job."""
     return len(list(client.list_job_executions_for_job(job_id)))
 
 
 def call_pickled(pickled: bytes) -> Any:
+    """Unpickle a function and call it."""
     return pickle.loads(pickled)()
 
 
 @contextmanager
 def forked() -> Iterator[Call]:
+    """Call functions in a forked process."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         yield lambda call, *args: pool.apply_async(call, args).get(timeout=60)
 
 
 @contextmanager
 def spawned() -> Iterator[Call]:
+    """Call functions in a new process."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         yield lambda call, *args: pool.submit(call, *args).result(timeout=60)
@@ -88,29 +93,35 @@ def spawned() -> Iterator[Call]:
 
 @contextmanager
 def by_cloudpickle() -> Iterator[Call]:
-    # A closure, as the schedulers that use it send them; here it need not leave the process.
+    """Call functions after cloudpickle has pickled them in a closure, as schedulers do."""
     yield lambda call, *args: call_pickled(cloudpickle.dumps(lambda: call(*args)))
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-@pytest.mark.parametrize("elsewhere", [forked, spawned, by_cloudpickle])
-def test_everything_crosses_as_itself(service: LocalEndpoint, elsewhere: Callable[[], Any]) -> None:
-    """The client lists there, the token goes on there, and an error from there is the same here."""
+@pytest.mark.parametrize("start", [forked, spawned, by_cloudpickle])
+def test_objects_arrive_unchanged_in_other_processes(
+    service: LocalEndpoint, start: Callable[[], Any]
+) -> None:
+    """The client lists there, the token resumes there, and an error comes back unchanged."""
     assert service.requests == []
-    luggage = pack()
-    with elsewhere() as call:
-        back, listed, rest = call(use, luggage)
+    objects = make_objects()
+    with start() as call:
+        returned, listed, rest = call(use_objects, objects)
         with pytest.raises(ResourceNotFoundError) as caught:
-            call(list_job, luggage.client, "no-such-job")
+            call(list_job, objects.client, "no-such-job")
     assert listed == FLEET[:950]
     assert rest == FLEET[100:]
-    assert (back.page, back.execution, back.token) == (luggage.page, FLEET[0], luggage.token)
-    assert back.unknown == luggage.unknown
-    assert not back.unknown.is_known
-    assert "region_name='eu-west-1'" in repr(back.client)
-    for error in (back.error, caught.value):
+    assert (returned.page, returned.execution, returned.token) == (
+        objects.page,
+        FLEET[0],
+        objects.token,
+    )
+    assert returned.unknown == objects.unknown
+    assert not returned.unknown.is_known
+    assert "region_name='eu-west-1'" in repr(returned.client)
+    for error in (returned.error, caught.value):
         assert (error.job_id, error.code) == ("no-such-job", "ResourceNotFoundException")
         assert error.request_id
-        assert error.resume_token == luggage.error.resume_token
-    assert str(back.error) == str(luggage.error)
-    luggage.client.close()
+        assert error.resume_token == objects.error.resume_token
+    assert str(returned.error) == str(objects.error)
+    objects.client.close()

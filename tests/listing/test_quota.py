@@ -1,4 +1,4 @@
-"""Under a quota: botocore's retries outlast throttling, and an own rate avoids it."""
+"""Under a quota, listings are exact after throttling, and a rate avoids throttling."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.one_python
 FLEET = make_fleet(27)
 
 
-def throttled(endpoint: LocalEndpoint, pages: int) -> int:
-    """How many requests there were beyond those that gave the pages."""
+def count_surplus_requests(endpoint: LocalEndpoint, pages: int) -> int:
+    """Return the number of requests beyond one for each page."""
     return len(endpoint.requests) - pages
 
 
@@ -28,8 +28,9 @@ def throttled(endpoint: LocalEndpoint, pages: int) -> int:
 def test_a_listing_above_the_quota_is_throttled_and_exact(
     mode: Literal["standard", "adaptive"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With botocore's attempts, and beyond them by asking again."""
-    # The quota admits one request in four: a retry of botocore may be throttled too.
+    """Botocore retries throttled requests, and after an error the iterator continues."""
+    # The quota admits one request in four, so a retry of botocore may be throttled too.
+    # The endpoint has no public option for its clock.
     times = count(step=1 / 8)
     monkeypatch.setattr("iotjobs_client.testing._endpoint._now", lambda: next(times))
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses
@@ -50,11 +51,11 @@ def test_a_listing_above_the_quota_is_throttled_and_exact(
         assert found == FLEET
         assert {error.attempts for error in errors} == {2}
         # Some requests were throttled once, and succeeded when botocore retried them.
-        assert throttled(endpoint, 4) > 2 * len(errors)
+        assert count_surplus_requests(endpoint, 4) > 2 * len(errors)
 
 
 def test_below_the_quota_nothing_is_throttled() -> None:
-    """By requests spaced evenly, which leave room for a neighbour."""
+    """Requests below the quota are spaced evenly."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, requests_per_second=20) as endpoint,
         IoTJobsClient(
@@ -62,11 +63,11 @@ def test_below_the_quota_nothing_is_throttled() -> None:
         ) as client,
     ):
         assert list(client.list_job_executions_for_job(JOB_ID, page_size=1)) == FLEET
-        assert throttled(endpoint, len(FLEET)) == 0
+        assert count_surplus_requests(endpoint, len(FLEET)) == 0
 
 
 def test_requests_are_spaced_over_threads_and_listings() -> None:
-    """The n-th of the client's requests starts n intervals after the first, or later."""
+    """The client's n-th request starts at least n intervals after the first one."""
     starts: list[float] = []
 
     class Clocked(FleetClient):
@@ -83,6 +84,5 @@ def test_requests_are_spaced_over_threads_and_listings() -> None:
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(list_all, range(4))) == [FLEET] * 4
     assert len(starts) == 20
-    # A thread that is woken late starts late, but never early: the n-th of them has its turn
-    # n intervals after the first.
+    # A thread may start its request after its slot, but not before it.
     assert all(start >= began + n / 100 for n, start in enumerate(sorted(starts)))

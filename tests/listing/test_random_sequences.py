@@ -54,7 +54,7 @@ CAUGHT = (IoTJobsError, ZeroDivisionError, KeyboardInterrupt)
 
 
 class FaultyService(FleetClient):
-    """One with which everything goes wrong that can, as it is set."""
+    """A stand-in for the service, whose next requests have the faults in a list."""
 
     def __init__(self, fleet: list[JobExecutionSummary]) -> None:
         super().__init__(fleet)
@@ -75,7 +75,7 @@ class FaultyService(FleetClient):
 
 
 class RandomSequences(RuleBasedStateMachine):
-    """One listing, and what befalls it."""
+    """A listing with random faults, interrupts, cancellations and resumptions."""
 
     def begin_with(
         self,
@@ -83,10 +83,11 @@ class RandomSequences(RuleBasedStateMachine):
         status: set[JobExecutionStatus] | None,
         options: dict[str, Any],
     ) -> None:
-        # Each call in a thread is made at once, or when it is time, and so the same each time.
+        """Start a listing of some executions."""
+        # Calls in threads are made at chosen moments, so that each sequence is repeatable.
         self.threads = mock.patch("_thread.start_new_thread", self.start_new_thread)
         self.threads.start()
-        self.under_way: list[Callable[[], object]] | None = None
+        self.pending_calls: list[Callable[[], object]] | None = None
         self.loops = Loops()
         self.service = FaultyService(fleet)
         self.client = IoTJobsClient(self.service)
@@ -95,20 +96,22 @@ class RandomSequences(RuleBasedStateMachine):
         self.resume_at(None, **options)
 
     def start_new_thread(self, call: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        if self.under_way is None:
+        """Make a call at once, or keep it until ``finish_calls``."""
+        if self.pending_calls is None:
             call(*arguments)
         else:
-            self.under_way.append(partial(call, *arguments))
+            self.pending_calls.append(partial(call, *arguments))
 
-    def answer(self) -> None:
-        """Whatever is under way comes to its end, and what comes after it does so at once."""
-        calls, self.under_way = self.under_way or [], None
+    def finish_calls(self) -> None:
+        """Finish the running calls, and make later calls at once."""
+        calls, self.pending_calls = self.pending_calls or [], None
         for call in calls:
             call()
 
     def resume_at(
         self, token: str | None, *, by_page: bool = False, is_async: bool = False, **options: Any
     ) -> None:
+        """Replace the iterator by one that starts at a token."""
         listing = self.client.list_job_executions_for_job(
             JOB_ID, status=self.status, resume_token=token, **options
         )
@@ -117,13 +120,13 @@ class RandomSequences(RuleBasedStateMachine):
 
     @rule(fault=st.sampled_from([*FAULTS, "malformed", "repeat", "empty"]))
     def fault(self, fault: str) -> None:
-        """Something will go wrong with the next request that nothing went wrong with yet."""
+        """Add a fault for the next request that has none yet."""
         self.service.faults.append(fault)
 
     @rule(times=st.integers(1, 10))
     def take(self, times: int) -> None:
-        """The next executions or pages, as far as faults let it."""
-        self.answer()
+        """Take the next executions or pages, and ignore errors."""
+        self.finish_calls()
         for _ in range(times):
             try:
                 unit = self.next(self.iterator)
@@ -135,11 +138,11 @@ class RandomSequences(RuleBasedStateMachine):
             else:
                 self.found += getattr(unit, "executions", [unit])
 
-    @rule(before=st.integers(0, 3), is_answered=st.booleans(), after=st.integers(0, 3))
-    def cancel(self, *, before: int, is_answered: bool, after: int) -> None:
-        """An ``anext()``, somewhere in a request or after it; the answer may be still to come."""
-        self.answer()
-        self.under_way = []
+    @rule(before=st.integers(0, 3), is_finished=st.booleans(), after=st.integers(0, 3))
+    def cancel(self, *, before: int, is_finished: bool, after: int) -> None:
+        """Cancel an ``anext()`` before, during or after its request."""
+        self.finish_calls()
+        self.pending_calls = []
         outcomes: list[Any] = []
 
         async def attempt() -> None:
@@ -152,15 +155,15 @@ class RandomSequences(RuleBasedStateMachine):
             task = asyncio.ensure_future(attempt())
             for _ in range(before):
                 await asyncio.sleep(0)
-            if is_answered:
-                self.answer()
+            if is_finished:
+                self.finish_calls()
             for _ in range(after):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
 
         self.loops.run(cancelled())
-        for unit in outcomes:  # none, if it was not even begun
+        for unit in outcomes:  # The list is empty if the task did not start.
             if not isinstance(unit, BaseException):
                 self.found += getattr(unit, "executions", [unit])
 
@@ -173,24 +176,25 @@ class RandomSequences(RuleBasedStateMachine):
     def resume(
         self, *, in_new_client: bool, max_items: int | None, options: dict[str, Any]
     ) -> None:
-        """By the token, with other options, in the same client or another."""
+        """Resume by the token, with other options, in the same client or another one."""
         if in_new_client:
             self.client = IoTJobsClient(self.service)
         self.resume_at(self.iterator.resume_token, max_items=max_items, **options)
 
     @invariant()
     def nothing_is_wrong_so_far(self) -> None:
+        """Check after each step that nothing was lost or repeated so far."""
         if hasattr(self, "service"):
             self.check_what_was_found()
 
     def teardown(self) -> None:
-        """After the last fault, the rest is listed."""
+        """List the rest without more faults."""
         if hasattr(self, "service"):
-            self.answer()
+            self.finish_calls()
             self.threads.stop()
             self.service.faults.clear()
             self.drain()
-            if self.iterator.resume_token is not None:  # max_items stopped it
+            if self.iterator.resume_token is not None:  # max_items was reached
                 self.resume_at(self.iterator.resume_token)
                 self.drain()
             self.loops.__exit__()
@@ -199,6 +203,7 @@ class RandomSequences(RuleBasedStateMachine):
             self.check_that_all_was_found()
 
     def drain(self) -> None:
+        """Take all that the iterator still yields."""
         errors: list[BaseException] = []
         while True:
             try:
@@ -207,7 +212,7 @@ class RandomSequences(RuleBasedStateMachine):
                 return
             except CAUGHT as error:
                 errors.append(error)
-                # The page, and its token, were requested before the last fault.
+                # The page and its token may have been requested before the faults were cleared.
                 assert len(errors) <= 2
             else:
                 self.found += getattr(unit, "executions", [unit])
@@ -220,17 +225,17 @@ class RandomSequences(RuleBasedStateMachine):
 
 
 class RepeatableSequences(RandomSequences):
-    """A fleet that stays as it is."""
+    """Random sequences over executions that do not change."""
 
     @initialize(fleet=fleets, status=statuses, options=options)
     def begin(self, **arguments: Any) -> None:
         self.begin_with(**arguments)
         fleet, status = arguments["fleet"], arguments["status"]
-        in_order = [None] if status is None else [word for word in ALL if word in status]
-        self.expected = [e for word in in_order for e in fleet if word in (None, e.status)]
+        in_order = [None] if status is None else [value for value in ALL if value in status]
+        self.expected = [e for value in in_order for e in fleet if value in (None, e.status)]
 
     def check_what_was_found(self) -> None:
-        """Each once, in the order of the service, status by status."""
+        """Each execution comes once, in the order of the service within each status."""
         assert self.found == self.expected[: len(self.found)]
 
     def check_that_all_was_found(self) -> None:

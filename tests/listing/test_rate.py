@@ -1,4 +1,4 @@
-"""``requests_per_second`` under clocks that stand still or jump, and with many threads."""
+"""``requests_per_second`` works with frozen or jumping clocks and with many threads."""
 
 from __future__ import annotations
 
@@ -20,25 +20,27 @@ DAY = 86_400
 
 
 def start(client: IoTJobsClient) -> JobExecutionIterator:
+    """Return an iterator over pages of one execution."""
     return iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
 
 
 def paced_client(size: int = 30) -> IoTJobsClient:
+    """Return a client that makes one request per interval."""
     return IoTJobsClient(FleetClient(make_fleet(size)), requests_per_second=1 / INTERVAL)
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of each pause, which takes no time here."""
+    """Replace pauses, and return the list of their lengths in seconds."""
     found: list[float] = []
     monkeypatch.setattr(time, "sleep", found.append)
     return found
 
 
-def test_a_frozen_clock_does_not_delay_a_request_by_more_than_an_interval(
+def test_a_frozen_clock_delays_by_at_most_an_interval(
     pauses: list[float],
 ) -> None:
-    """A pause that has ended counts as the time that it took."""
+    """The end of a pause counts as the passing of its time."""
     client = paced_client()
     with freeze_time("2026-01-01"):
         executions = start(client)
@@ -49,7 +51,7 @@ def test_a_frozen_clock_does_not_delay_a_request_by_more_than_an_interval(
 
 
 def test_a_frozen_clock_does_not_stop_an_event_loop() -> None:
-    """If the loop itself sees the real time, a listing on it goes on."""
+    """A listing on a loop that sees the real time ends."""
     fleet = make_fleet(3)
     client = IoTJobsClient(FleetClient(fleet), requests_per_second=20)
 
@@ -60,8 +62,8 @@ def test_a_frozen_clock_does_not_stop_an_event_loop() -> None:
         assert asyncio.run(asyncio.wait_for(collect(), 30)) == fleet
 
 
-def test_the_end_of_a_frozen_clock_does_not_delay_a_request(pauses: list[float]) -> None:
-    """The real clock is then decades behind."""
+def test_a_clock_that_is_unfrozen_does_not_delay_a_request(pauses: list[float]) -> None:
+    """The real clock may be decades behind the frozen one."""
     client = paced_client()
     executions = start(client)
     next(executions)
@@ -77,7 +79,7 @@ def test_the_end_of_a_frozen_clock_does_not_delay_a_request(pauses: list[float])
 def test_a_clock_that_jumps_does_not_delay_a_request(
     jump: float, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restored snapshot may set the clock by days."""
+    """A restored snapshot may change the clock by days."""
     client = paced_client()
     executions = start(client)
     next(executions)
@@ -88,8 +90,8 @@ def test_a_clock_that_jumps_does_not_delay_a_request(
     assert all(pause <= INTERVAL * 1.01 for pause in pauses)
 
 
-def test_each_waiting_thread_has_a_slot_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of 20 threads waits one interval for each thread that came before it."""
+def test_each_waiting_thread_has_its_own_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 20 threads waits one interval for each thread before it."""
     threads = 20
     client = paced_client()
     pauses: list[float] = []
@@ -108,7 +110,7 @@ def test_each_waiting_thread_has_a_slot_of_its_own(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_rate_may_be_any_real_number() -> None:
-    """A value from a data frame, for example, is neither an int nor a float."""
+    """A number from a data frame may be neither an int nor a float."""
     from fractions import Fraction
 
     rate: Any = Fraction(1, 3)

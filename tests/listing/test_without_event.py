@@ -1,7 +1,8 @@
-"""Listings stay exact if botocore no longer emits the event from which we read responses.
+"""Listings stay exact if botocore no longer emits the event that this library handles.
 
-botocore has no upper bound, and its event ``before-parse`` is the only part of it that this library
-could lose. These tests remove the event from real boto3 clients that talk to a real HTTP endpoint.
+This library sets no upper bound for botocore, and the event ``before-parse`` is the only part of
+botocore that it could lose. These tests remove the event from real boto3 clients that talk to a
+real HTTP endpoint.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def parsed_by_botocore(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_listing_is_the_same(parsed_by_botocore: list[str]) -> None:
-    """Every member of every execution equals that of a listing with the event."""
+    """Each member of each execution equals that of a listing with the event."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as client:
         assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
         some = list(client.list_job_executions_for_job(JOB_ID, status=["FAILED", "REJECTED"]))
@@ -84,8 +85,8 @@ def test_after_a_fault_the_iterator_continues(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", ["truncate", "garbage", HTML], ids=str)
-def test_what_boto3_takes_for_an_empty_last_page_is_an_error(fault: Fault) -> None:
-    """A response without members is malformed, whether our handler or botocore read it."""
+def test_a_response_without_members_is_an_error(fault: Fault) -> None:
+    """boto3 returns an empty last page for these responses."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults={3: fault}) as endpoint,
         owning_client(endpoint.url) as client,

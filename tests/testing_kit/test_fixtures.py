@@ -1,4 +1,4 @@
-"""The pytest fixtures of the testing kit, as a test suite that asks for them sees them."""
+"""The pytest fixtures of the testing kit, as a user's tests see them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLEET = make_fleet(3)
 def test_code_that_builds_its_own_client_finds_the_endpoint(
     local_endpoint: StartLocalEndpoint,
 ) -> None:
-    """Whether it uses this library or boto3 alone, and the one that was started last."""
+    """A client of this library and one of boto3 use the endpoint that was started last."""
     first = local_endpoint({JOB_ID: []})
     second = local_endpoint({JOB_ID: FLEET}, faults={2: "disconnect"})
     with IoTJobsClient() as client:
@@ -32,10 +32,10 @@ def test_code_that_builds_its_own_client_finds_the_endpoint(
     assert (len(first.requests), len(second.requests)) == (0, 3)
 
 
-def test_nothing_of_the_users_environment_gets_through(
+def test_the_users_environment_is_hidden(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """Neither a profile, nor a session's token, nor a proxy."""
+    """A profile, a session token or a proxy of the environment has no effect."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -46,10 +46,10 @@ def test_nothing_of_the_users_environment_gets_through(
     assert {name for name in os.environ if name.startswith("AWS_")} <= endpoint.environment.keys()
 
 
-def test_a_proxy_does_not_stand_before_the_endpoints_own_client(
+def test_the_endpoints_own_client_uses_no_proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It could not reach this machine's loopback."""
+    """A proxy could not reach the loopback of this machine."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     patient = Config(retries={"total_max_attempts": 2})
     with LocalEndpoint({JOB_ID: FLEET}, faults={1: "disconnect"}) as endpoint:
@@ -59,14 +59,14 @@ def test_a_proxy_does_not_stand_before_the_endpoints_own_client(
 
 
 def test_stubbed_clients_last_as_long_as_the_test(stubbed_client: MakeStubbedClient) -> None:
-    """And there may be several."""
+    """A test can use several stubbed clients until it ends."""
     clients = [stubbed_client(JOB_ID, [FLEET[:2], FLEET[2:]], page_size=size) for size in (2, 3)]
     for client, size in zip(clients, (2, 3), strict=True):
         assert list(client.list_job_executions_for_job(JOB_ID, page_size=size)) == FLEET
 
 
-def test_a_page_that_was_not_asked_for_fails_the_test(pytester: pytest.Pytester) -> None:
-    """When it is over, with the text of stubbed_client."""
+def test_a_page_that_was_not_requested_fails_the_test(pytester: pytest.Pytester) -> None:
+    """The failure comes at the end of the test, with the message of ``stubbed_client``."""
     pytester.makeconftest('pytest_plugins = ["iotjobs_client.testing.fixtures"]')
     pytester.makepyfile(
         """
@@ -88,9 +88,9 @@ def test_a_page_that_was_not_asked_for_fails_the_test(pytester: pytest.Pytester)
     result.stdout.fnmatch_lines(["*AssertionError: request 1 of 1 was not made*"])
 
 
-def test_a_test_that_fails_or_is_skipped_is_told_once(pytester: pytest.Pytester) -> None:
-    """Not again for the pages that it did not come to; and with a failure that it swallowed."""
-    # Beside a type of the fixtures, for which they are imported before pytest knows them.
+def test_a_failed_or_skipped_test_is_reported_once(pytester: pytest.Pytester) -> None:
+    """Its unrequested pages are no second failure, but a swallowed failure is shown."""
+    # The import of a type loads the module before pytest registers it as a plugin.
     pytester.makeconftest(
         "from iotjobs_client.testing.fixtures import MakeStubbedClient\n"
         'pytest_plugins = ["iotjobs_client.testing.fixtures"]'
@@ -126,21 +126,22 @@ def test_a_test_that_fails_or_is_skipped_is_told_once(pytester: pytest.Pytester)
     result.stdout.fnmatch_lines(["*one too many*", "*assert 1 == 2*"])
 
 
-def test_a_session_of_before_is_not_used(
+def test_an_earlier_default_session_is_not_used(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """It may know somebody's real credentials."""
+    """The default session may have real credentials, so the fixture replaces it."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session("real", "real"))
     request.getfixturevalue("local_endpoint")({JOB_ID: FLEET})
     raw = boto3.client("s3")
+    # boto3 has no public way to read the credentials of a client.
     assert raw._request_signer._credentials.access_key == "testing"
     raw.close()
 
 
-def test_what_is_set_for_the_endpoint_stays(
+def test_variables_that_the_test_sets_are_kept(
     local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when another one is started."""
+    """Starting another endpoint does not reset them."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for _ in range(2):
         local_endpoint({JOB_ID: FLEET}, faults={1: ThrottlingError})
@@ -148,8 +149,8 @@ def test_what_is_set_for_the_endpoint_stays(
             list(client.list_job_executions_for_job(JOB_ID))
 
 
-def test_who_does_not_ask_for_them_pays_nothing() -> None:
-    """Its installation tells pytest of no plugin."""
+def test_the_installation_registers_no_pytest_plugin() -> None:
+    """The fixtures load only in a test suite that names the plugin."""
     assert not distribution("iotjobs-client").entry_points.select(group="pytest11")
 
 
@@ -157,8 +158,8 @@ def test_who_does_not_ask_for_them_pays_nothing() -> None:
     ("fixture", "original"),
     [(StartLocalEndpoint, LocalEndpoint), (MakeStubbedClient, stubbed_client)],
 )
-def test_they_take_what_the_originals_take(fixture: type, original: object) -> None:
-    """The same parameters, with the same defaults."""
+def test_the_fixtures_have_the_parameters_of_the_originals(fixture: type, original: object) -> None:
+    """The parameters and their defaults are the same."""
     theirs = inspect.signature(original).parameters  # type: ignore[arg-type]
     ours = dict(inspect.signature(fixture.__call__).parameters)
     del ours["self"]

@@ -1,4 +1,4 @@
-"""``python -m iotjobs_client.testing``: it serves a fleet until Ctrl-C, or for one command."""
+"""``python -m iotjobs_client.testing`` serves a fleet until Ctrl-C, or for one command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,8 @@ from support import owning_client, wait_until
 from iotjobs_client import ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 from iotjobs_client.testing._serve import main
+
+# These tests call the private ``main``, because they replace parts of it in this process.
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +190,7 @@ def test_a_command_finds_the_fleet_in_its_environment(
     assert err == ""
 
 
-def test_the_command_line_is_tried_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_can_be_tried_with_one_command(capfd: pytest.CaptureFixture[str]) -> None:
     """``python -m iotjobs_client.testing -- iotjobs list firmware-42`` lists the fleet."""
     iotjobs = [sys.executable, "-m", "iotjobs_client"]
     assert main(["--", *iotjobs, "list", "firmware-42", "--names", "--max-items=2"]) == 0
@@ -197,12 +201,32 @@ def test_the_command_line_is_tried_in_one_line(capfd: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     ("script", "code"),
-    [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -INT $PPID; exit 5", 5)],
-    ids=["success", "failure", "killed", "Ctrl-C"],
+    [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137)],
+    ids=["success", "failure", "killed"],
 )
 def test_the_exit_code_is_that_of_the_command(script: str, code: int) -> None:
-    """A signal counts as in a shell; Ctrl-C is left to the command."""
+    """If a signal ended the command, it is 128 and the signal's number, as in a shell."""
     assert main(["--", "sh", "-c", script]) == code
+
+
+@contextmanager
+def call_when_started(function: Callable[[], object]) -> Iterator[None]:
+    """Call ``function`` in another thread when ``main`` has started its command."""
+
+    def wait_and_call() -> None:
+        # The handler is replaced when the command has started.
+        wait_until(lambda: signal.getsignal(signal.SIGTERM) is not signal.default_int_handler)
+        function()
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    thread = threading.Thread(target=wait_and_call)
+    thread.start()
+    yield
+    thread.join()
+
+
+def send_to_main_thread(number: signal.Signals) -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def test_sigterm_ends_the_command() -> None:
@@ -210,19 +234,27 @@ def test_sigterm_ends_the_command() -> None:
     has_ended = threading.Event()
 
     def terminate() -> None:
-        # The handler is replaced when the command has started.
-        wait_until(lambda: signal.getsignal(signal.SIGTERM) is not signal.default_int_handler)
         while not has_ended.wait(0.01):  # A signal just before a system call does not end it.
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            send_to_main_thread(signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    thread = threading.Thread(target=terminate)
-    thread.start()
-    try:
-        assert main(["--", "sleep", "600"]) == 128 + signal.SIGTERM
-    finally:
-        has_ended.set()
-        thread.join()
+    with call_when_started(terminate):
+        try:
+            assert main(["--", "sleep", "600"]) == 128 + signal.SIGTERM
+        finally:
+            has_ended.set()
+
+
+def test_ctrl_c_is_left_to_the_command(tmp_path: Path) -> None:
+    """A terminal sends it to the command too, which may continue."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+
+    def interrupt_and_continue() -> None:
+        send_to_main_thread(signal.SIGINT)
+        fifo.write_text("continue\n")
+
+    with call_when_started(interrupt_and_continue):
+        assert main(["--", "sh", "-c", f"read line < {fifo}; exit 5"]) == 5
 
 
 @pytest.mark.parametrize("command", ["no-such-command", "."])
@@ -236,7 +268,9 @@ def test_a_command_that_cannot_run_is_reported(
     assert error.count("\n") == 1
 
 
-def test_options_of_the_command_are_not_ours(capfd: pytest.CaptureFixture[str]) -> None:
+def test_options_after_the_separator_belong_to_the_command(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     """Everything after the first ``--`` belongs to the command, even another one."""
     given = ["--job", "x", "--help", "--", "--port=1"]
     assert main(["--job", "a=1", "--", "sh", "-c", 'echo "$@"', "sh", *given]) == 0

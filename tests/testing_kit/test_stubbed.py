@@ -1,4 +1,4 @@
-"""``stubbed_client``: each page is asked for once, and a test that does otherwise is told."""
+"""``stubbed_client`` serves each page once, and fails a test whose requests differ."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ BOTH = ["TIMED_OUT", "FAILED"]
 
 
 def list_all(client: IoTJobsClient, **options: Any) -> list[JobExecutionSummary]:
+    """List the job with these options."""
     return list(client.list_job_executions_for_job(JOB_ID, **options))
 
 
 @pytest.mark.parametrize("prefetch", [False, True])
 def test_the_pages_are_listed_in_their_order(prefetch: bool) -> None:  # noqa: FBT001
-    """Empty ones as well, with a token to each that follows."""
+    """Each page but the last has a token, and a page may be empty."""
     pages = [FLEET[:2], [], iter(FLEET[2:])]
     with stubbed_client(JOB_ID, pages, page_size=3) as client:
         listing = client.list_job_executions_for_job(JOB_ID, page_size=3, prefetch=prefetch)
@@ -47,8 +48,8 @@ def test_the_pages_are_listed_in_their_order(prefetch: bool) -> None:  # noqa: F
     assert [e for page in found for e in page.executions] == FLEET
 
 
-def test_raw_boto3_gets_them_too() -> None:
-    """It is a real boto3 client, for code that uses one beside ours."""
+def test_raw_boto3_gets_the_same_pages() -> None:
+    """``boto3_client`` is a real boto3 client, for code that uses both."""
     with stubbed_client(JOB_ID, [[FAILED], TransportError, [TIMED_OUT]], page_size=1) as client:
         ask = client.boto3_client.list_job_executions_for_job
         page = ask(jobId=JOB_ID, maxResults=1)
@@ -77,8 +78,8 @@ def test_raw_boto3_gets_them_too() -> None:
         (BOTH, [[], [FAILED], [], [TIMED_OUT], []]),
     ],
 )
-def test_each_status_is_a_listing_of_its_own(status: Any, pages: Any) -> None:
-    """Pages without executions find their place among those of the statuses."""
+def test_pages_are_assigned_to_the_statuses(status: Any, pages: Any) -> None:
+    """Empty pages are assigned to statuses so that each status has at least one page."""
     with stubbed_client(JOB_ID, pages, status=status) as client:
         assert list_all(client, status=status) == [e for page in pages for e in page]
 
@@ -99,8 +100,8 @@ def test_each_status_is_a_listing_of_its_own(status: Any, pages: Any) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("status", [None, BOTH])
-def test_an_error_comes_as_it_is_given_and_the_listing_goes_on(error: Any, status: Any) -> None:
-    """With its attributes, before the page that follows it; once or more."""
+def test_an_error_keeps_its_attributes_and_the_listing_continues(error: Any, status: Any) -> None:
+    """An error is raised before the page that follows it, with its attributes, each time."""
     pages = [error, [FAILED], error, error, [TIMED_OUT]]
     with stubbed_client(JOB_ID, pages, status=status) as client:
         executions = iter(client.list_job_executions_for_job(JOB_ID, status=status))
@@ -130,8 +131,8 @@ def test_an_error_comes_as_it_is_given_and_the_listing_goes_on(error: Any, statu
 
 @pytest.mark.parametrize("status", [None, "FAILED", BOTH])
 @pytest.mark.parametrize("pages", [[ThrottlingError], [[FAILED], ThrottlingError]])
-def test_an_error_may_be_the_end(pages: Any, status: Any) -> None:
-    """Where the code under test gives up."""
+def test_the_last_page_can_be_an_error(pages: Any, status: Any) -> None:
+    """No request needs to follow, as for code that does not retry."""
     with stubbed_client(JOB_ID, pages, status=status) as client:
         executions = iter(client.list_job_executions_for_job(JOB_ID, status=status))
         for _ in pages[1:]:
@@ -140,8 +141,8 @@ def test_an_error_may_be_the_end(pages: Any, status: Any) -> None:
             next(executions)
 
 
-def test_no_pages_stand_for_code_that_must_not_ask() -> None:
-    """Not even once."""
+def test_a_client_without_pages_allows_no_request() -> None:
+    """The first request fails the test."""
     with stubbed_client(JOB_ID, []) as client:
         client.list_job_executions_for_job(JOB_ID)
     with (
@@ -151,8 +152,8 @@ def test_no_pages_stand_for_code_that_must_not_ask() -> None:
         list_all(client)
 
 
-def test_a_listing_can_be_resumed_in_it() -> None:
-    """At the start of a page."""
+def test_a_listing_can_be_resumed() -> None:
+    """A listing resumes at the start of a page."""
     with stubbed_client(JOB_ID, [FLEET[:2], TransportError, FLEET[2:]]) as client:
         found: list[JobExecutionSummary] = []
         with pytest.raises(TransportError) as caught:
@@ -161,9 +162,11 @@ def test_a_listing_can_be_resumed_in_it() -> None:
     assert rest == FLEET[2:]
 
 
-class TestWhatATestIsTold:
-    def test_of_a_page_too_many(self) -> None:
-        """Which request it was, how many were expected, and what it asked for."""
+class TestFailures:
+    """The messages about unexpected requests, and how they reach the test."""
+
+    def test_a_surplus_request(self) -> None:
+        """The message has the request's number and parameters, and the expected count."""
         text = "request 2 of ListJobExecutionsForJob is one too many: expected 1, and this one has"
         with stubbed_client(JOB_ID, [FLEET]) as client:
             list_all(client)
@@ -171,8 +174,8 @@ class TestWhatATestIsTold:
             list_all(client)
         assert str(caught.value) == f"{text} jobId 'firmware-42', maxResults 250"
 
-    def test_of_a_page_too_few(self) -> None:
-        """Which request was not made, and what it would have asked for."""
+    def test_a_missing_request(self) -> None:
+        """The message has the number of the missing request and its expected parameters."""
         text = (
             "request 2 of 3 was not made: expected ListJobExecutionsForJob with "
             "jobId 'firmware-42', maxResults 250, status 'FAILED', nextToken 'page-2'"
@@ -194,8 +197,8 @@ class TestWhatATestIsTold:
             ),
         ],
     )
-    def test_of_other_parameters(self, options: Any, complaint: str) -> None:
-        """Which request it was, which ones differ, and how."""
+    def test_different_parameters(self, options: Any, complaint: str) -> None:
+        """The message has the request's number, and each parameter that differs."""
         with (
             pytest.raises(AssertionError) as caught,
             stubbed_client(JOB_ID, [FLEET]) as client,
@@ -204,8 +207,8 @@ class TestWhatATestIsTold:
         text = "request 1 of ListJobExecutionsForJob is not as expected: "
         assert str(caught.value) == text + complaint
 
-    def test_of_another_job_and_of_a_status_left_out(self) -> None:
-        """The one by its name, the other as absent."""
+    def test_another_job_and_an_absent_status(self) -> None:
+        """The message shows the other job, and the missing status as absent."""
         with (
             pytest.raises(AssertionError) as caught,
             stubbed_client(JOB_ID, [[FAILED]], status="FAILED") as client,
@@ -216,20 +219,21 @@ class TestWhatATestIsTold:
         )
 
     def swallow(self, client: IoTJobsClient) -> None:
+        """Make two unexpected requests, and suppress their errors."""
         for page_size in (7, 8):
             with suppress(AssertionError):
                 list_all(client, page_size=page_size)
 
-    def test_even_where_the_code_under_test_swallows_it(self) -> None:
-        """The first of them, when the block ends."""
+    def test_a_swallowed_failure_is_raised_at_the_end(self) -> None:
+        """The end of the block raises the first failure that the code swallowed."""
         with (
             pytest.raises(AssertionError, match="maxResults is 7"),
             stubbed_client(JOB_ID, [FLEET]) as client,
         ):
             self.swallow(client)
 
-    def test_beside_what_the_block_raises_because_of_it(self) -> None:
-        """As the context, where it was swallowed before."""
+    def test_a_swallowed_failure_is_the_context_of_a_later_error(self) -> None:
+        """An error of the block has the swallowed failure as its context."""
 
         def swallow_and_fail(client: IoTJobsClient) -> None:
             self.swallow(client)
@@ -239,8 +243,8 @@ class TestWhatATestIsTold:
             swallow_and_fail(client)
         assert "one too many" in str(caught.value.__context__)
 
-    def test_and_behind_what_that_was_raised_because_of(self) -> None:
-        """At the end of the chain."""
+    def test_a_swallowed_failure_is_last_in_the_context_chain(self) -> None:
+        """An error that has a context already gets the failure at the end of the chain."""
 
         def swallow_and_fail(client: IoTJobsClient) -> None:
             self.swallow(client)
@@ -254,14 +258,14 @@ class TestWhatATestIsTold:
         assert isinstance(caught.value.__context__, KeyError)
         assert "one too many" in str(caught.value.__context__.__context__)
 
-    def test_but_not_over_what_the_block_itself_raises(self) -> None:
-        """Which comes through as it is."""
+    def test_an_error_of_the_block_is_not_replaced(self) -> None:
+        """An error of the block passes through, although a page was not requested."""
         with pytest.raises(ZeroDivisionError), stubbed_client(JOB_ID, [FLEET]):
             raise ZeroDivisionError
 
 
-def test_its_boto3_client_is_closed_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the block fails."""
+def test_the_boto3_client_is_closed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the block closes the boto3 client, even after an error."""
     closed: list[bool] = []
     with suppress(ZeroDivisionError), stubbed_client(JOB_ID, []) as client:
         monkeypatch.setattr(client.boto3_client, "close", lambda: closed.append(True))
@@ -270,15 +274,15 @@ def test_its_boto3_client_is_closed_behind_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nothing_is_ever_sent() -> None:
-    """Neither other operations nor requests after the block."""
+    """Other operations, and requests after the block, are errors and send nothing."""
     with stubbed_client(JOB_ID, []) as client, pytest.raises(UnStubbedResponseError):
         client.boto3_client.describe_job(jobId=JOB_ID)
     with pytest.raises(AssertionError, match="one too many"):
         list_all(client)
 
 
-def test_a_configuration_that_is_wrong_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a profile or files of the user nor other variables are looked at."""
+def test_the_users_configuration_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invalid variables, profiles and files of the user have no effect."""
     for name in ("AWS_RETRY_MODE", "AWS_DEFAULTS_MODE", "AWS_MAX_ATTEMPTS"):
         monkeypatch.setenv(name, "nonsense")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
@@ -322,7 +326,7 @@ def test_a_configuration_that_is_wrong_does_not_matter(monkeypatch: pytest.Monke
         ),
     ],
 )
-def test_what_no_listing_could_get_is_refused(arguments: Any, complaint: str) -> None:
-    """At the call, by name."""
+def test_pages_that_no_listing_could_get_are_refused(arguments: Any, complaint: str) -> None:
+    """The call raises an error that names the argument."""
     with pytest.raises(InvalidArgumentError, match=complaint):
         stubbed_client(**{"job_id": JOB_ID, "pages": [[]], **arguments})

@@ -1,4 +1,4 @@
-"""What an IoTJobsClient may be built from; checked with and without stubs for boto3."""
+"""The clients that IoTJobsClient accepts; checked with and without stubs for boto3."""
 
 # boto3 has no types of its own, and boto3-stubs leave those of services without stubs unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -18,7 +18,7 @@ from iotjobs_client import IoTJobsClient, SupportsListJobExecutionsForJob
 
 
 class StandIn:
-    """A client of one's own."""
+    """A stand-in for boto3's client."""
 
     def list_job_executions_for_job(
         self,

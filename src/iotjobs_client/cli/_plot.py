@@ -21,7 +21,7 @@ from iotjobs_client.rollout import RolloutSummary
 _SUFFIXES = (".svg", ".png")
 _GREY = "#666666"
 _LONG_JOB_ID = 40
-_LABEL_DISTANCE = 0.08  # as a share of a panel's height
+_LABEL_DISTANCE = 0.08  # a fraction of the height of a panel
 _LineStyle = tuple[str, Any]  # a colour and a matplotlib line style
 _Line = tuple[str, list[int], _LineStyle]  # a name, the counts, and the style
 # The Okabe-Ito palette suits colour-blind readers. Dashes distinguish the lines too.

@@ -1,0 +1,72 @@
+"""The constructor of the client: which options it accepts and refuses, and what the repr shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from support import (
+    ScriptedClient,
+)
+
+from iotjobs_client import (
+    InvalidArgumentError,
+    IoTJobsClient,
+)
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            ({"client": object()}, "client must be a boto3 iot client, or another object with a"),
+            ({"client": "eu-west-1"}, "client must be .* region_name.*, not 'eu-west-1'"),
+            (
+                {"client": ScriptedClient(), "region_name": "eu-west-1", "config": Config()},
+                "client must be given without region_name, config",
+            ),
+            ({"client": ScriptedClient(), "session": boto3.Session()}, "without session"),
+            ({"region_name": 5}, "region_name must be a str or None, not 5"),
+            ({"profile_name": 5.5}, "profile_name must be a str or None, not 5.5"),
+            ({"endpoint_url": 5}, "endpoint_url must be a URL that begins with http://.*, not 5"),
+            ({"endpoint_url": "no url"}, "endpoint_url must be .*, not 'no url'"),
+            ({"endpoint_url": "127.0.0.1:5000"}, "endpoint_url must be"),
+            ({"endpoint_url": "ftp://127.0.0.1"}, "endpoint_url must be"),
+            ({"config": {}}, "config must be a botocore Config or None, not {}"),
+            ({"client": IoTJobsClient()}, "client must be a boto3 iot client.*not IoTJobsClient"),
+            ({"session": "default"}, "session must be a boto3 Session or None, not 'default'"),
+            ({"session": boto3.Session(), "profile_name": "x"}, "profile_name must be given with"),
+            (
+                {"requests_per_second": 0},
+                "requests_per_second must be a number from 0.001 to 1,000,000, .*, not 0",
+            ),
+            ({"requests_per_second": 1e-320}, "requests_per_second must be"),
+            ({"requests_per_second": -1.5}, "requests_per_second must be"),
+            ({"requests_per_second": True}, "requests_per_second must be"),
+            ({"requests_per_second": "8"}, "requests_per_second must be"),
+            ({"requests_per_second": float("inf")}, "requests_per_second must be"),
+            ({"requests_per_second": 10**400}, "requests_per_second must be"),
+            ({"requests_per_second": float("nan")}, "requests_per_second must be"),
+        ],
+    )
+    def test_an_invalid_option_is_refused_by_the_constructor(
+        self, options: dict[str, Any], complaint: str
+    ) -> None:
+        """The constructor raises, and the message names the option, the rule and the value."""
+        with pytest.raises(InvalidArgumentError, match=complaint):
+            IoTJobsClient(**options)
+
+    def test_a_client_of_another_service_is_refused(self) -> None:
+        """A boto3 client of another service lacks the method, so the constructor refuses it."""
+        other = boto3.client("sts", region_name="eu-west-1")
+        with pytest.raises(InvalidArgumentError, match="client must be a boto3 iot client"):
+            IoTJobsClient(other)
+
+    def test_the_repr_names_the_options_that_are_set(self) -> None:
+        """The repr shows the options that are set and no others."""
+        client = IoTJobsClient(region_name="eu-west-1", requests_per_second=8)
+        assert repr(client) == "IoTJobsClient(region_name='eu-west-1', requests_per_second=8)"
+        scripted = ScriptedClient()
+        assert repr(IoTJobsClient(scripted)) == f"IoTJobsClient(client={scripted!r})"

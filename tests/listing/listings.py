@@ -1,0 +1,94 @@
+"""Helpers that several tests of listings share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support import JOB_ID, FleetClient, async_form
+
+from iotjobs_client import (
+    IoTJobsClient,
+    JobExecutionIterator,
+    JobExecutionPaginator,
+    JobExecutionSummary,
+)
+from iotjobs_client.testing import make_execution
+
+with_and_without_prefetch = pytest.mark.parametrize("prefetch", [False, True], ids=["", "prefetch"])
+
+
+@pytest.fixture(params=["for", "for-prefetch", "async-for", "async-for-prefetch"], autouse=True)
+def four_forms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run each test of the importing module with both loops, with prefetch and without it.
+
+    The default of ``prefetch`` changes, so that the tests need not pass it to each listing.
+    """
+    defaults: Any = IoTJobsClient.list_job_executions_for_job.__kwdefaults__
+    monkeypatch.setitem(defaults, "prefetch", request.param.endswith("prefetch"))
+    with async_form() if request.param.startswith("async") else contextlib.nullcontext():
+        yield
+
+
+def paginate(client: Any, **options: Any) -> JobExecutionPaginator:
+    """Return a paginator of the job ``JOB_ID`` over a boto3 client or a stand-in for one."""
+    return IoTJobsClient(client).list_job_executions_for_job(JOB_ID, **options)
+
+
+def make_executions(*names: str) -> list[JobExecutionSummary]:
+    """Return an execution for each name of a thing."""
+    return [make_execution(name) for name in names]
+
+
+def throttling_error() -> ClientError:
+    """Return the error that boto3 raises for a throttled request."""
+    return ClientError({"Error": {"Code": "ThrottlingException"}}, "ListJobExecutionsForJob")
+
+
+class SilentClient(FleetClient):
+    """A stand-in that does not respond to some requests until its gate is opened.
+
+    Args:
+        fleet: The executions of the job.
+        silent_from: The number of the first request without a response, counted from 1.
+    """
+
+    def __init__(self, fleet: list[JobExecutionSummary], *, silent_from: int = 2) -> None:
+        super().__init__(fleet)
+        self.silent_from = silent_from
+        self.gate = Event()
+        self.requests = self.responses = 0
+
+    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+        self.requests += 1
+        if self.requests >= self.silent_from:
+            assert self.gate.wait(30)
+        try:
+            return super().list_job_executions_for_job(**arguments)
+        finally:
+            self.responses += 1
+
+
+async def take(executions: JobExecutionIterator, number: int) -> list[JobExecutionSummary]:
+    """Return the next executions of an iterator, and fail if it has fewer."""
+    return [await anext(executions) for _ in range(number)]
+
+
+async def let_others_run() -> None:
+    """Sleep until the other tasks have probably reached the point at which they wait."""
+    for _ in range(10):
+        await asyncio.sleep(0.001)
+
+
+async def cancel_anext(executions: JobExecutionIterator) -> None:
+    """Start an ``anext()`` and cancel it while the service does not respond."""
+    task = asyncio.ensure_future(anext(executions))
+    await let_others_run()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()

@@ -1,0 +1,107 @@
+"""An iterator can be shared by threads and abandoned, but not copied.
+
+Each test runs with ``for`` and ``async for``, with prefetch and without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import itertools
+import pickle
+import threading
+import tracemalloc
+import weakref
+from typing import Any
+
+import pytest
+from listings import (
+    four_forms,  # noqa: F401  (an autouse fixture)
+    paginate,
+    throttling_error,
+)
+from support import FleetClient
+
+from iotjobs_client import (
+    JobExecutionSummary,
+    ThrottlingError,
+)
+from iotjobs_client.testing import make_fleet, make_response
+
+
+def test_memory_grows_by_a_hash_per_page_only() -> None:
+    """Each page adds about 100 bytes to the memory of an iterator."""
+    fleet = make_fleet(5)
+
+    class Endless:
+        def __init__(self) -> None:
+            self.numbers = itertools.count()
+
+        def list_job_executions_for_job(self, **_: Any) -> dict[str, Any]:
+            return make_response(fleet, f"token-{next(self.numbers)}")
+
+    executions = iter(paginate(Endless()))
+
+    def advance(pages: int) -> int:
+        for _ in itertools.islice(executions, pages * len(fleet)):
+            pass
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        after_the_first_pages = advance(100)
+        assert advance(400) < after_the_first_pages + 400 * 120 + 20_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_threads_may_share_an_iterator() -> None:
+    """Each execution is yielded to exactly one thread, and each page is requested once."""
+    fleet = make_fleet(2_000)
+    client = FleetClient(fleet)
+    executions = iter(paginate(client, page_size=10))
+    found: list[JobExecutionSummary] = []
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        barrier.wait()
+        for execution in executions:
+            found.append(execution)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(client.calls) == 200
+    assert sorted(found, key=fleet.index) == fleet
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_iterator_cannot_be_copied_or_pickled(duplicate: Any) -> None:
+    """The error recommends to pass on the resume token instead."""
+    paginator = paginate(FleetClient(make_fleet(3)))
+    for iterator in (iter(paginator), paginator.pages()):
+        with pytest.raises(
+            TypeError, match=r"cannot copy or pickle .*; pass on its resume_token instead"
+        ):
+            duplicate(iterator)
+
+
+def test_an_abandoned_iterator_is_freed_at_once() -> None:
+    """After an error it is freed without the garbage collector."""
+    client = FleetClient(make_fleet(10))
+    client.errors = {2: throttling_error()}
+    executions = iter(paginate(client, page_size=3))
+    reference = weakref.ref(executions)
+    gc.disable()
+    try:
+        with contextlib.suppress(ThrottlingError):
+            list(executions)
+        client.errors.clear()
+        del executions
+        assert reference() is None
+    finally:
+        gc.enable()

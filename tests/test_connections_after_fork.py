@@ -1,0 +1,74 @@
+"""After a fork, parent and child never use the same connection to the service."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support import JOB_ID, boto3_client, owning_client
+from urllib3.connection import HTTPConnection
+
+from iotjobs_client import IoTJobsClient
+from iotjobs_client.testing import LocalEndpoint, make_fleet
+
+FLEET = make_fleet(3)
+
+# Python warns of a fork if there are threads, such as those of the endpoint.
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
+@pytest.fixture
+def connects(monkeypatch: pytest.MonkeyPatch) -> list[HTTPConnection]:
+    """The connections that this process opens from now on."""
+    opened: list[HTTPConnection] = []
+    connect = HTTPConnection.connect
+
+    def counting(self: HTTPConnection) -> None:
+        opened.append(self)
+        connect(self)
+
+    monkeypatch.setattr(HTTPConnection, "connect", counting)
+    return opened
+
+
+def in_fork(call: Callable[[], object]) -> object:
+    """Return what ``call`` returns in a fork of this process."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=lambda: sender.send(call()))
+    process.start()
+    assert receiver.poll(60)
+    result: object = receiver.recv()
+    process.join()
+    return result
+
+
+def list_all(client: IoTJobsClient) -> None:
+    assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
+
+
+@pytest.mark.parametrize("kind", ["owned", "borrowed", "borrowed in the child"])
+def test_a_child_opens_a_connection_of_its_own(kind: str, connects: list[HTTPConnection]) -> None:
+    """The child opens one connection, and the parent continues with its own."""
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
+        boto3s: Any = boto3_client(endpoint.url)
+        owned = owning_client(endpoint.url)
+        client = owned if kind == "owned" else IoTJobsClient(boto3s)
+        for _ in range(2):
+            list_all(client)
+        assert len(connects) == 1
+
+        def count_connections() -> int:
+            connects.clear()
+            childs = IoTJobsClient(boto3s) if kind == "borrowed in the child" else client
+            for _ in range(2):
+                list_all(childs)
+            return len(connects)
+
+        assert in_fork(count_connections) == 1
+        list_all(client)
+        assert len(connects) == 1
+        owned.close()
+        boto3s.close()

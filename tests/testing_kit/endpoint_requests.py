@@ -1,0 +1,30 @@
+"""Helpers of the tests of ``LocalEndpoint``: a plain HTTP request and another integer type."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from iotjobs_client.testing import LocalEndpoint
+
+
+def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[str, Any], Any]:
+    """Send a plain GET, and return the status, headers and JSON of the response."""
+    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=30)
+    connection.request("GET", f"{path}?{urlencode(query)}" if query else path)
+    response = connection.getresponse()
+    result = response.status, dict(response.headers), json.loads(response.read())
+    connection.close()
+    return result
+
+
+class OtherInt:
+    """An integer type that is not a subclass of ``int``, like ``numpy.int64``."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
