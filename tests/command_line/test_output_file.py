@@ -16,8 +16,10 @@ from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 
-@pytest.mark.parametrize("old", [None, "old rows\n"])
-@pytest.mark.parametrize("output_format", ["csv", "ndjson", "names", "table"])
+@pytest.mark.parametrize(
+    ("old", "output_format"),
+    [(None, "csv"), ("old rows\n", "ndjson"), (None, "names"), ("old rows\n", "table")],
+)
 def test_a_file_is_replaced_when_all_rows_are_there(
     old: str | None, output_format: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:

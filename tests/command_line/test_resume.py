@@ -24,7 +24,7 @@ from iotjobs_client.testing import Fault, make_execution
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 
-@pytest.mark.parametrize("output_format", ["csv", "ndjson", "names"])
+@pytest.mark.parametrize("output_format", ["csv", "ndjson"])
 def test_the_printed_command_resumes_exactly(
     output_format: str, local_endpoint: StartLocalEndpoint
 ) -> None:

@@ -53,6 +53,7 @@ def to_expected_record(execution: JobExecutionSummary) -> dict[str, object]:
     }
 
 
+@settings(max_examples=100)
 @given(executions)
 def test_ndjson_is_what_json_dumps_returns(execution: JobExecutionSummary) -> None:
     """A row has the bytes of ``json.dumps`` of the record."""

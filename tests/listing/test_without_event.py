@@ -19,6 +19,7 @@ from iotjobs_client import (
     PaginationError,
     ResourceNotFoundError,
     ThrottlingError,
+    TransportError,
 )
 from iotjobs_client.testing import Fault, LocalEndpoint, NamedFault, RawResponse, make_fleet
 
@@ -86,11 +87,12 @@ def test_after_a_fault_the_iterator_continues(fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", ["truncate", "garbage", HTML], ids=str)
 def test_a_response_without_members_is_an_error(fault: Fault) -> None:
-    """boto3 returns an empty last page for these responses."""
+    """The boto3 of today returns an empty last page for these responses."""
     with (
         LocalEndpoint({JOB_ID: FLEET}, faults={3: fault}) as endpoint,
         owning_client(endpoint.url) as client,
-        pytest.raises(MalformedResponseError),
+        # The lowest botocore raises an error of its own after a truncated response.
+        pytest.raises((MalformedResponseError, TransportError)),
     ):
         list(client.list_job_executions_for_job(JOB_ID))
 
