@@ -122,6 +122,13 @@ def random_sequences(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Change the core in small ways, one at a time, and report changes that no test notices."""
+    session.install(".[cli,plot]", *group("tests"))
+    session.run("python", "tests/mutants.py", *(session.posargs or ("--sample", "60")))
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """List two million executions over real HTTP with random faults; some minutes."""
     session.install(".")
