@@ -36,6 +36,22 @@ class _Locking:
             self._pid_and_lock = os.getpid(), threading.RLock()
         return self._pid_and_lock[1]
 
+    def _with_lock(self, call: Callable[[], _T]) -> _T:
+        """Return what ``call`` returns when called while holding the lock.
+
+        An interrupt in a ``with`` statement of CPython 3.14 can leave the lock locked: the signal
+        handler may run between ``__enter__`` and the block. ``list.extend`` acquires the lock and
+        notes it in one step.
+        """
+        lock = self._lock
+        held: list[bool] = []
+        try:
+            held.extend(map(lock.acquire, (True,)))
+            return call()
+        finally:
+            if held:
+                lock.release()
+
 
 class RateLimiter(_Locking):
     """Hands out the slots in which requests may start, in order, one interval after another.
@@ -60,10 +76,12 @@ class RateLimiter(_Locking):
         Returns:
             Its time, on the clock of :meth:`now`.
         """
-        with self._lock:
-            slot = max(self._next_slot, self.now())
-            self._next_slot = slot + self.interval
-            return slot
+        return self._with_lock(self._reserve)
+
+    def _reserve(self) -> float:
+        slot = max(self._next_slot, self.now())
+        self._next_slot = slot + self.interval
+        return slot
 
     def now(self, at_least: float = -inf) -> float:
         """Return the current time in seconds.
@@ -71,11 +89,13 @@ class RateLimiter(_Locking):
         Args:
             at_least: A time that is known to have passed, whatever the clock says.
         """
-        with self._lock:
-            clock = time.monotonic() + self._lag
-            self._latest = max(clock, self._latest, at_least)
-            self._lag += self._latest - clock
-            return self._latest
+        return self._with_lock(partial(self._update, at_least))
+
+    def _update(self, at_least: float) -> float:
+        clock = time.monotonic() + self._lag
+        self._latest = max(clock, self._latest, at_least)
+        self._lag += self._latest - clock
+        return self._latest
 
 
 class Slot:
@@ -134,12 +154,14 @@ class Request(_Locking, Generic[_T]):
 
     def result(self) -> _T:
         """Make the call in this thread, or wait for the thread that is making it."""
-        with self._lock:
-            result = self.take()
-            if result is None:
-                self._calls += 1
-                self._result = result = self._call()
-            return result
+        return self._with_lock(self._take_or_call)
+
+    def _take_or_call(self) -> _T:
+        result = self.take()
+        if result is None:
+            self._calls += 1
+            self._result = result = self._call()
+        return result
 
     def take(self) -> _T | None:
         """Return the result if there is one, or raise the error of a call in the background.
@@ -196,18 +218,20 @@ class Request(_Locking, Generic[_T]):
         return result
 
     def _run(self, calls: int, background: _Background) -> None:
-        with self._lock:
-            # Another caller that was faster made the call. If it failed, nobody asked for another.
-            if self._calls == calls and self._result is None:
-                self._calls += 1
-                try:
-                    self._result = self._call()
-                except BaseException as error:  # noqa: BLE001  (the next caller gets it)
-                    self._error = error
+        self._with_lock(partial(self._call_in_background, calls))
         background.is_over = True
         for loop, over in background.waiters:
             with suppress(RuntimeError):  # The event loop was closed.
                 loop.call_soon_threadsafe(_set_done, over)
+
+    def _call_in_background(self, calls: int) -> None:
+        # Another caller that was faster made the call. If it failed, nobody asked for another.
+        if self._calls == calls and self._result is None:
+            self._calls += 1
+            try:
+                self._result = self._call()
+            except BaseException as error:  # noqa: BLE001  (the next caller gets it)
+                self._error = error
         del self  # The traceback of an error leads to this frame: they would form a cycle.
 
 
