@@ -51,6 +51,8 @@ class _Locking:
         finally:
             if held:
                 lock.release()
+            # The traceback of an error that the call stored leads to this frame, and the call to it.
+            del self, call
 
 
 class RateLimiter(_Locking):
@@ -223,6 +225,7 @@ class Request(_Locking, Generic[_T]):
         for loop, over in background.waiters:
             with suppress(RuntimeError):  # The event loop was closed.
                 loop.call_soon_threadsafe(_set_done, over)
+        del self  # The traceback of a stored error leads to this frame, too.
 
     def _call_in_background(self, calls: int) -> None:
         # Another caller that was faster made the call. If it failed, nobody asked for another.
@@ -232,7 +235,7 @@ class Request(_Locking, Generic[_T]):
                 self._result = self._call()
             except BaseException as error:  # noqa: BLE001  (the next caller gets it)
                 self._error = error
-        del self  # The traceback of an error leads to this frame: they would form a cycle.
+        del self  # The traceback of the error refers to this frame: they would form a cycle.
 
 
 class _Background:
