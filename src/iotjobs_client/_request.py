@@ -51,7 +51,7 @@ class _Locking:
         finally:
             if held:
                 lock.release()
-            # The traceback of an error that the call stored leads to this frame, and the call to it.
+            # The traceback of an error that the call stored leads to this frame: a cycle.
             del self, call
 
 
