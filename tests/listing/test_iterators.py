@@ -52,9 +52,8 @@ def test_memory_grows_by_a_hash_per_page_only() -> None:
     tracemalloc.start()
     try:
         after_the_first_pages = advance(100)
-        assert (
-            advance(400) < after_the_first_pages + 400 * 120 + 100_000
-        )  # The table of a set grows in steps.
+        # The table of the set of hashes grows in steps.
+        assert advance(400) < after_the_first_pages + 400 * 120 + 100_000
     finally:
         tracemalloc.stop()
 
