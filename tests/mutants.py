@@ -186,7 +186,7 @@ def other_expressions(node: Any) -> Iterator[ast.AST]:  # noqa: C901, PLR0912  (
 
 def other_statements(node: Any) -> Iterator[ast.AST]:  # noqa: C901, PLR0912  (one case per kind)
     match node:
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr()) if ast.unparse(node) != "return None":
             yield changed(node, value=None)
         case ast.Raise() | ast.Delete() | ast.Expr(value=ast.Call() | ast.Await()):
             yield ast.Pass()
@@ -346,7 +346,7 @@ class Mutants:
         by_line: dict[str, list[str]] = self.tests[mutant.module]
         found = {name for line in mutant.tested_lines for name in by_line.get(str(line), ())} - {""}
         if not found & self.seconds.keys():  # The line runs at import, or in a thread.
-            found = {name for names in by_line.values() for name in names}
+            found = set(self.seconds)
         chosen = sorted(found & self.seconds.keys(), key=self.seconds.__getitem__)
         timeout = 60 + 3 * sum(map(self.seconds.__getitem__, chosen))
         files = sorted({name.partition("::")[0] for name in chosen})

@@ -49,7 +49,7 @@ class _Locking:
             held.extend(map(lock.acquire, (True,)))
             return call()
         finally:
-            if held:
+            for _ in held:  # It is empty if the wait for the lock was interrupted.
                 lock.release()
             # The traceback of an error that the call stored leads to this frame: a cycle.
             del self, call

@@ -131,6 +131,10 @@ def test_next_is_interrupted_at_each_point(
     assert point > 50
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 14),
+    reason="on CPython 3.14, an interrupt between asyncio's steps can stop the event loop itself",
+)
 @pytest.mark.parametrize("then", ["same loop", "other loop", "other thread"])
 @with_and_without_prefetch
 def test_anext_is_interrupted_at_each_point(
