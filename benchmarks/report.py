@@ -152,7 +152,7 @@ def spread(values: Sequence[float], digits: int = 2, unit: str = "") -> str:
     median, least, most = statistics.median(values), min(values), max(values)
     if least == most:
         return f"{median:.{digits}f}{unit}"
-    return f"{median:,.{digits}f}{unit} ({least:,.{digits}f} to {most:,.{digits}f})"
+    return f"{median:z,.{digits}f}{unit} ({least:z,.{digits}f} to {most:,.{digits}f})"
 
 
 def ratios(found: Iterable[Measured], base: Iterable[Measured], what: str = "cpu") -> list[float]:
