@@ -146,6 +146,18 @@ class TestJobExecutionSummary:
             assert time == kept
             assert time is None or time.tzinfo is timezone.utc
 
+    def test_times_are_plain_datetimes(self) -> None:
+        """A subclass, such as the time of pandas, could pickle or print in another way."""
+
+        class Time(datetime):
+            pass
+
+        time = Time(2026, 1, 1, 12, tzinfo=timezone.utc)
+        summary = make_execution(queued_at=time, started_at=time, last_updated_at=time)
+        for kept in (summary.queued_at, summary.started_at, summary.last_updated_at):
+            assert kept == NOON
+            assert type(kept) is datetime
+
     @pytest.mark.parametrize(
         ("members", "complaint"),
         [
