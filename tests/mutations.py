@@ -165,6 +165,7 @@ def other_statements(node: Any) -> Iterator[ast.AST]:  # noqa: C901, PLR0912  (o
 
 
 def find_mutants(module: str, source: str) -> Iterator[Mutant]:
+    """Yield each mutant of a module."""
     tree = ast.parse(source)
     uses: dict[str, set[int]] = defaultdict(set)  # the lines that use a name
     for node, line in walk(tree):
@@ -172,11 +173,10 @@ def find_mutants(module: str, source: str) -> Iterator[Mutant]:
             uses[node.id] |= {line, node.lineno}
     constants: dict[int, set[int]] = defaultdict(set)
     for statement in tree.body:
-        for target in (
-            ast.walk(statement) if isinstance(statement, ast.Assign | ast.AnnAssign) else ()
-        ):
-            if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
-                constants[statement.lineno] |= uses[target.id]
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            for target in ast.walk(statement):
+                if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
+                    constants[statement.lineno] |= uses[target.id]
     for number, (node, line) in enumerate(walk(tree)):
         is_block = isinstance(node, ast.stmt) and hasattr(node, "body")
         last = line if is_block else getattr(node, "end_lineno", line)

@@ -11,18 +11,9 @@ from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
 import pytest
-from support import (
-    JOB_ID,
-    FleetClient,
-    boto3_client,
-)
+from support import JOB_ID, FleetClient, boto3_client
 
-from iotjobs_client import (
-    ConfigurationError,
-    IoTJobsClient,
-    MalformedResponseError,
-    TransportError,
-)
+from iotjobs_client import ConfigurationError, IoTJobsClient, MalformedResponseError, TransportError
 from iotjobs_client.testing import LocalEndpoint, RawResponse, make_fleet, make_response
 
 UNUSED = "http://127.0.0.1:9"

@@ -7,14 +7,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from support import (
-    ScriptedClient,
-)
+from support import ScriptedClient
 
-from iotjobs_client import (
-    InvalidArgumentError,
-    IoTJobsClient,
-)
+from iotjobs_client import InvalidArgumentError, IoTJobsClient
 
 
 class TestOptions:

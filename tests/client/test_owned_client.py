@@ -11,18 +11,9 @@ from unittest.mock import MagicMock
 import boto3
 import pytest
 from botocore.config import Config
-from support import (
-    JOB_ID,
-    RawServer,
-    ScriptedClient,
-)
+from support import JOB_ID, RawServer, ScriptedClient
 
-from iotjobs_client import (
-    ConfigurationError,
-    CredentialsError,
-    IoTJobsClient,
-    IoTJobsError,
-)
+from iotjobs_client import ConfigurationError, CredentialsError, IoTJobsClient, IoTJobsError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
 UNUSED = "http://127.0.0.1:9"

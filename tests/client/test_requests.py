@@ -7,17 +7,9 @@ from typing import Any
 
 import boto3
 import pytest
-from support import (
-    JOB_ID,
-    boto3_client,
-    short_read_timeout,
-)
+from support import JOB_ID, boto3_client, short_read_timeout
 
-from iotjobs_client import (
-    IoTJobsClient,
-    RequestTimeoutError,
-    TransportError,
-)
+from iotjobs_client import IoTJobsClient, RequestTimeoutError, TransportError
 from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 

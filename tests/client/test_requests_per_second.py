@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import patch
 
 import pytest
-from support import (
-    JOB_ID,
-    FleetClient,
-)
+from support import JOB_ID, FleetClient
 
-from iotjobs_client import (
-    IoTJobsClient,
-)
+from iotjobs_client import IoTJobsClient
 from iotjobs_client.testing import make_fleet
 
 
@@ -25,6 +22,12 @@ class TestRequestsPerSecond:
         monkeypatch.setattr("time.monotonic", lambda: now[0])
         monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
         return now
+
+    @contextmanager
+    def interrupted_pauses(self) -> Iterator[None]:
+        """Interrupt each pause at once, and expect that this ends the block."""
+        with patch("time.sleep", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+            yield
 
     def list_twice(self, clock: list[float], **options: Any) -> list[float]:
         """List four executions twice, and return the times at which the requests started."""
@@ -60,47 +63,35 @@ class TestRequestsPerSecond:
         next(executions)
         assert clock[0] == 110.5
 
-    def test_an_interrupted_wait_for_a_slot_is_continued(
-        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_interrupted_wait_for_a_slot_is_continued(self, clock: list[float]) -> None:
         """The request keeps its slot, so it does not wait longer than without the interrupts."""
         client = IoTJobsClient(FleetClient(make_fleet(3)), requests_per_second=2)
         executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
         next(executions)
-        with monkeypatch.context() as patch:
-            patch.setattr("time.sleep", MagicMock(side_effect=KeyboardInterrupt))
-            for _ in range(5):
-                with pytest.raises(KeyboardInterrupt):
-                    next(executions)
+        for _ in range(5):
+            with self.interrupted_pauses():
+                next(executions)
         next(executions)
         assert clock[0] == 100.5
 
-    def test_an_abandoned_slot_is_lost(
-        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_abandoned_slot_is_lost(self, clock: list[float]) -> None:
         """The rate is an upper bound: the next request waits for the following slot."""
         client = IoTJobsClient(FleetClient(make_fleet(3)), requests_per_second=2)
         listing = client.list_job_executions_for_job(JOB_ID, page_size=1)
         next(iter(listing))
-        with monkeypatch.context() as patch:
-            patch.setattr("time.sleep", MagicMock(side_effect=KeyboardInterrupt))
-            with pytest.raises(KeyboardInterrupt):
-                next(iter(listing))
+        with self.interrupted_pauses():
+            next(iter(listing))
         next(iter(listing))
         assert clock[0] == 101
 
-    def test_a_missed_slot_is_replaced(
-        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_missed_slot_is_replaced(self, clock: list[float]) -> None:
         """A request that comes late for its slot gets a new one, so no two start at once."""
         client = IoTJobsClient(FleetClient(make_fleet(3)), requests_per_second=2)
         listing = client.list_job_executions_for_job(JOB_ID, page_size=1)
         late, other = iter(listing), iter(listing)
         next(other)
-        with monkeypatch.context() as patch:
-            patch.setattr("time.sleep", MagicMock(side_effect=KeyboardInterrupt))
-            with pytest.raises(KeyboardInterrupt):
-                next(late)
+        with self.interrupted_pauses():
+            next(late)
         clock[0] += 10
         next(other)
         assert clock[0] == 110

@@ -10,16 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from commands import (
-    FLEET,
-    PAGE,
-    Clock,
-    Terminal,
-    requested_statuses,
-    run,
-    thing_names,
-    to_names,
-)
+from commands import FLEET, PAGE, Clock, Terminal, requested_statuses, run, thing_names, to_names
 from support import JOB_ID, wait_until
 
 from iotjobs_client import AccessDeniedError, ThrottlingError, __version__

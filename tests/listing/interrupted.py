@@ -24,11 +24,7 @@ from typing import Any
 from support import JOB_ID, FleetClient, boto3_client, owning_client
 
 import iotjobs_client
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionIterator,
-    JobExecutionSummary,
-)
+from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
 from iotjobs_client.testing import make_fleet
 
 PAGE_SIZE = 6

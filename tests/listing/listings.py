@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from threading import Event
+from contextvars import ContextVar
+from threading import Event, get_ident
 from typing import Any
 
 import pytest
@@ -72,6 +73,25 @@ class SilentClient(FleetClient):
             return super().list_job_executions_for_job(**arguments)
         finally:
             self.responses += 1
+
+
+class TracingClient(FleetClient):
+    """A stand-in that notes the context of each request.
+
+    Attributes:
+        context: A context variable, which the test sets.
+        seen: For each request, the value of ``context`` and whether the thread is the test's.
+    """
+
+    def __init__(self, fleet: list[JobExecutionSummary]) -> None:
+        super().__init__(fleet)
+        self.context = ContextVar("context", default="none")
+        self.seen: list[tuple[str, bool]] = []
+        self._thread = get_ident()
+
+    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+        self.seen.append((self.context.get(), get_ident() == self._thread))
+        return super().list_job_executions_for_job(**arguments)
 
 
 async def take(executions: JobExecutionIterator, number: int) -> list[JobExecutionSummary]:

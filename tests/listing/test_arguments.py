@@ -16,11 +16,7 @@ from listings import (
 )
 from support import JOB_ID, FleetClient, ScriptedClient
 
-from iotjobs_client import (
-    InvalidArgumentError,
-    IoTJobsClient,
-    JobExecutionStatus,
-)
+from iotjobs_client import InvalidArgumentError, IoTJobsClient, JobExecutionStatus
 from iotjobs_client.testing import make_fleet
 
 

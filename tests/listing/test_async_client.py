@@ -9,15 +9,9 @@ from unittest import mock
 
 import anyio
 import pytest
-from support import (
-    JOB_ID,
-    FleetClient,
-)
+from support import JOB_ID, FleetClient
 
-from iotjobs_client import (
-    ConfigurationError,
-    IoTJobsClient,
-)
+from iotjobs_client import ConfigurationError, IoTJobsClient
 from iotjobs_client.testing import make_fleet
 
 FLEET = make_fleet(20)

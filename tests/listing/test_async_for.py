@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 import weakref
-from contextvars import ContextVar
-from typing import Any
 
 import anyio
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from listings import (
-    paginate,
-    take,
-    with_and_without_prefetch,
-)
+from listings import TracingClient, paginate, take, with_and_without_prefetch
 from support import (
     JOB_ID,
     FleetClient,
@@ -30,10 +23,7 @@ from support import (
     watched_threads,
 )
 
-from iotjobs_client import (
-    JobExecutionIterator,
-    TransportError,
-)
+from iotjobs_client import JobExecutionIterator, TransportError
 from iotjobs_client.testing import LocalEndpoint, make_fleet, make_response
 
 FLEET = make_fleet(20)
@@ -155,21 +145,14 @@ def test_a_client_that_raises_stop_async_iteration_is_an_error() -> None:
 
 def test_requests_see_the_context_of_the_task() -> None:
     """Handlers of botocore's events can trace requests by context variables."""
-    context = ContextVar("context", default="none")
-    seen = []
-
-    class Tracing(FleetClient):
-        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
-            seen.append((context.get(), threading.get_ident() == ours))
-            return super().list_job_executions_for_job(**arguments)
+    client = TracingClient(FLEET)
 
     async def main() -> None:
-        context.set("request 7")
-        assert [e async for e in paginate(Tracing(FLEET), page_size=PAGE_SIZE)] == FLEET
+        client.context.set("request 7")
+        assert [e async for e in paginate(client, page_size=PAGE_SIZE)] == FLEET
 
-    ours = threading.get_ident()
     asyncio.run(main())
-    assert seen == [("request 7", False)] * 4
+    assert client.seen == [("request 7", False)] * 4
 
 
 def test_without_a_new_thread_it_raises_and_can_continue(monkeypatch: pytest.MonkeyPatch) -> None:

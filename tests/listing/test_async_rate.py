@@ -7,20 +7,10 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from listings import (
-    cancel_anext,
-    take,
-)
-from support import (
-    JOB_ID,
-    FleetClient,
-    watched_threads,
-)
+from listings import cancel_anext, take
+from support import JOB_ID, FleetClient, watched_threads
 
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionSummary,
-)
+from iotjobs_client import IoTJobsClient, JobExecutionSummary
 from iotjobs_client.testing import make_fleet
 
 FLEET = make_fleet(20)

@@ -9,25 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from listings import (
-    SilentClient,
-    cancel_anext,
-    paginate,
-    take,
-    with_and_without_prefetch,
-)
-from support import (
-    JOB_ID,
-    FleetClient,
-    wait_until,
-    watched_threads,
-)
+from listings import SilentClient, cancel_anext, paginate, take, with_and_without_prefetch
+from support import JOB_ID, FleetClient, wait_until, watched_threads
 
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionIterator,
-    TransportError,
-)
+from iotjobs_client import IoTJobsClient, JobExecutionIterator, TransportError
 from iotjobs_client.testing import make_fleet
 
 FLEET = make_fleet(20)

@@ -16,12 +16,7 @@ from listings import with_and_without_prefetch
 from support import JOB_ID, FleetClient
 
 import iotjobs_client
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionIterator,
-    JobExecutionSummary,
-    TransportError,
-)
+from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary, TransportError
 from iotjobs_client.testing import make_fleet
 
 FLEET = make_fleet(5)
@@ -51,7 +46,7 @@ def interrupt_at(point: int) -> Iterator[Callable[[], int]]:
 
     def profile(frame: FrameType, event: str, _: object) -> None:
         nonlocal count
-        if event not in ("call", "c_return") or not counts(frame):
+        if event not in ("call", "c_return") or not is_counted(frame):
             return
         count += 1
         if count == point:
@@ -64,7 +59,7 @@ def interrupt_at(point: int) -> Iterator[Callable[[], int]]:
         sys.setprofile(None)
 
 
-def counts(frame: FrameType | None) -> bool:
+def is_counted(frame: FrameType | None) -> bool:
     """Return whether a function of this library is running, and asyncio is not running in it."""
     while frame is not None and not frame.f_code.co_filename.startswith(ASYNCIO):
         if frame.f_code.co_filename.startswith(PACKAGE):

@@ -15,20 +15,9 @@ from threading import Event
 from typing import Any
 
 import pytest
-from support import (
-    JOB_ID,
-    FleetClient,
-    held_response,
-    list_rest,
-    owning_client,
-    wait_until,
-)
+from support import JOB_ID, FleetClient, held_response, list_rest, owning_client, wait_until
 
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionIterator,
-    JobExecutionSummary,
-)
+from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
 from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 SCRIPT = Path(__file__).with_name("interrupted.py")

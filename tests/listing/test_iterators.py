@@ -23,10 +23,7 @@ from listings import (
 )
 from support import FleetClient
 
-from iotjobs_client import (
-    JobExecutionSummary,
-    ThrottlingError,
-)
+from iotjobs_client import JobExecutionSummary, ThrottlingError
 from iotjobs_client.testing import make_fleet, make_response
 
 

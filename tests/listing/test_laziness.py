@@ -11,11 +11,7 @@ from listings import (
 )
 from support import JOB_ID, FleetClient, ScriptedClient
 
-from iotjobs_client import (
-    JobExecutionIterator,
-    JobExecutionPageIterator,
-    JobExecutionStatus,
-)
+from iotjobs_client import JobExecutionIterator, JobExecutionPageIterator, JobExecutionStatus
 from iotjobs_client.testing import make_fleet
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import gc
-import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from listings import TracingClient
 from support import JOB_ID, FleetClient, GatedClient, wait_until, watched_threads
 
 from iotjobs_client import IoTJobsClient, JobExecutionIterator, TransportError
@@ -145,21 +144,13 @@ def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, ending: str) -
 
 def test_a_prefetch_sees_the_context_of_the_caller() -> None:
     """Handlers of botocore's events can trace requests by context variables."""
-    context = ContextVar("context", default="none")
-    seen = []
-
-    class Tracing(FleetClient):
-        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
-            seen.append((context.get(), threading.get_ident() == ours))
-            return super().list_job_executions_for_job(**arguments)
-
-    ours = threading.get_ident()
-    context.set("request 7")
-    executions = start(Tracing(FLEET))
+    client = TracingClient(FLEET)
+    client.context.set("request 7")
+    executions = start(client)
     for number, execution in enumerate(FLEET):
         assert next(executions) == execution
-        wait_until(lambda: len(seen) == min(number // 6 + 2, 4))  # noqa: B023
-    assert seen == [("request 7", True), *[("request 7", False)] * 3]
+        wait_until(lambda: len(client.seen) == min(number // 6 + 2, 4))  # noqa: B023
+    assert client.seen == [("request 7", True), *[("request 7", False)] * 3]
 
 
 def test_without_a_new_thread_it_lists_without_prefetch(

@@ -17,12 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support import JOB_ID, FleetClient, Loops
 
-from iotjobs_client import (
-    IoTJobsClient,
-    IoTJobsError,
-    JobExecutionStatus,
-    JobExecutionSummary,
-)
+from iotjobs_client import IoTJobsClient, IoTJobsError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.testing import make_execution, make_response
 
 pytestmark = pytest.mark.one_python

@@ -17,11 +17,7 @@ from listings import (
 )
 from support import JOB_ID, FleetClient, ScriptedClient, forge
 
-from iotjobs_client import (
-    InvalidArgumentError,
-    IoTJobsClient,
-    JobExecutionSummary,
-)
+from iotjobs_client import InvalidArgumentError, IoTJobsClient, JobExecutionSummary
 from iotjobs_client.testing import make_execution, make_fleet, make_response
 
 

@@ -8,25 +8,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import EndpointConnectionError
-from listings import (
-    SilentClient,
-    cancel_anext,
-    let_others_run,
-    paginate,
-    with_and_without_prefetch,
-)
-from support import (
-    JOB_ID,
-    FleetClient,
-    wait_until,
-    watched_threads,
-)
+from listings import SilentClient, cancel_anext, let_others_run, paginate, with_and_without_prefetch
+from support import JOB_ID, FleetClient, wait_until, watched_threads
 
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionSummary,
-    TransportError,
-)
+from iotjobs_client import IoTJobsClient, JobExecutionSummary, TransportError
 from iotjobs_client.testing import make_fleet
 
 if TYPE_CHECKING:

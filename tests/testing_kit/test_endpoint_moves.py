@@ -7,11 +7,7 @@ from typing import Any
 import pytest
 from support import JOB_ID, owning_client
 
-from iotjobs_client import (
-    InvalidArgumentError,
-    JobExecutionStatus,
-    JobExecutionSummary,
-)
+from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
 
 

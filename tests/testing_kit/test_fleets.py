@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 from endpoint_requests import OtherInt
 
-from iotjobs_client import (
-    InvalidArgumentError,
-    JobExecutionStatus,
-)
+from iotjobs_client import InvalidArgumentError, JobExecutionStatus
 from iotjobs_client.testing import make_execution, make_fleet
 
 
