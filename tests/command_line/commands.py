@@ -110,6 +110,8 @@ def run(
             patch.setenv(name, value)
         patch.setattr(boto3, "Session", lambda **_: used_session)
         patch.setattr(sys, "argv", ["iotjobs", *arguments])
+        # click would report the name of the program that runs the tests with `python -m pytest`.
+        patch.setattr(sys.modules["__main__"], "__package__", None)
         patch.setattr(sys, "stdin", io.TextIOWrapper(_StandardInput(stdin.encode())))
         patch.setattr(sys, "stdout", stdout or out)
         patch.setattr(sys, "stderr", stderr or err)
