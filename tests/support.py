@@ -125,6 +125,7 @@ class RawServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # Otherwise the body waits 40 ms for an acknowledgment.
 
             def do_GET(self) -> None:
                 status, body, *more = next(script)

@@ -339,11 +339,11 @@ def test_tls_on_a_plain_port_is_an_error(elsewhere: ListRest) -> None:
 
 
 class TestEndlessEmptyPages:
-    """The service responds to 350 requests with an empty page and a token."""
+    """The service responds to 110 requests with an empty page and a token."""
 
     @pytest.fixture
     def client(self) -> Iterator[IoTJobsClient]:
-        """Return a client whose first 350 responses are empty."""
+        """Return a client whose first 110 responses are empty."""
         faults: dict[int, Fault] = dict.fromkeys(range(1, 351), "empty")
         with LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint, endpoint.client() as client:
             yield client

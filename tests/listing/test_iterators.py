@@ -13,6 +13,7 @@ import pickle
 import threading
 import tracemalloc
 import weakref
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from iotjobs_client.testing import make_fleet, make_response
 
 def test_memory_grows_by_a_hash_per_page_only() -> None:
     """Each page adds about 100 bytes to the memory of an iterator."""
-    fleet = make_fleet(5)
+    fleet = make_fleet(2)
 
     class Endless:
         def __init__(self) -> None:
@@ -74,7 +75,7 @@ def test_threads_may_share_an_iterator() -> None:
     for thread in threads:
         thread.join()
     assert len(client.calls) == 200
-    assert sorted(found, key=fleet.index) == fleet
+    assert Counter(found) == Counter(fleet)
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
