@@ -35,10 +35,9 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 FOUND = [version for version in SUPPORTED if version == RUNNING or runs(version)]
 
 # A worker needs longer to import moto than to run many tests.
-ON_EACH_PYTHON = (
-    *("tests", "src", "-m", "not one_python"),
-    *("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*"),
-)
+WITHOUT_MOTO = ("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*")
+ALL = ("tests", "src", "-m", "not one_python", *WITHOUT_MOTO)
+LISTINGS = ("tests/listing", "-m", "not one_python")
 
 
 def run_tests(
@@ -53,23 +52,22 @@ def run_tests(
         session.install("--upgrade", "--pre", *upgrades)
     # uv does not compile what it installs. Each process of the tests would compile boto3 again.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
-    # Tests often wait. An example continues those before it in its file.
-    everything = ("--numprocesses=2", "--dist=loadfile", *options)
+    # An example continues those before it in its file.
+    everything = ("--numprocesses=auto", "--dist=loadfile", *options)
     session.run("pytest", *(session.posargs or everything))
 
 
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
-    """Run the tests on each supported Python found here, and measure coverage on 3.13.
+    """Run all tests on 3.13 and on the newest Python found, and those of listings on the others.
 
-    The command line and the testing kit are tested on the oldest and the newest of them only: what
-    works on both works between. Listings depend on more of Python, such as when it runs signals.
+    Listings depend on Python most: on when it runs signals, on its threads and on asyncio. The
+    session "lowest" runs the other tests on the oldest Python.
     """
     # Measuring coverage takes a fifth of the time. Python 3.15 does not need every branch.
     coverage = ("--cov",) if session.python == "3.13" else ()
-    is_between = session.python in FOUND[1:-1]
-    left_out = ("--ignore=tests/command_line", "--ignore=tests/testing_kit") if is_between else ()
-    run_tests(session, options=(*ON_EACH_PYTHON, *left_out, *coverage))
+    chosen = ALL if session.python in (None, "3.13", *FOUND[-1:]) else LISTINGS
+    run_tests(session, options=(*chosen, *coverage))
 
 
 @nox.session
@@ -81,17 +79,20 @@ def examples(session: nox.Session) -> None:
 @nox.session
 def newest(session: nox.Session) -> None:
     """Run the tests with the newest boto3 and botocore, including their pre-releases."""
-    run_tests(session, options=ON_EACH_PYTHON, upgrades=("boto3", "botocore"))
+    run_tests(session, options=ALL, upgrades=("boto3", "botocore"))
 
 
 @nox.session(python=SUPPORTED[0] if SUPPORTED[0] in FOUND else None)
 def lowest(session: nox.Session) -> None:
-    """Run the tests on the oldest Python and the oldest dependencies that the package allows."""
+    """Run the tests on the oldest Python and the oldest dependencies that the package allows.
+
+    The tests of listings are left out, because they hardly use the dependencies.
+    """
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"].values()
     admitted = [*project["dependencies"], *(each for extra in extras for each in extra)]
     lowest_versions = (requirement.replace(">=", "==") for requirement in admitted)
-    run_tests(session, *lowest_versions, options=ON_EACH_PYTHON)
+    run_tests(session, *lowest_versions, options=(*ALL, "--ignore=tests/listing"))
 
 
 @nox.session
