@@ -102,8 +102,8 @@ def _to_summary(item: Any) -> JobExecutionSummary:
 
 
 def _to_datetime(value: Any) -> datetime | None:
-    """Convert seconds since 1970, ISO 8601 or a datetime."""
-    if type(value) in (float, int):
+    """Convert whole seconds since 1970, ISO 8601 or a datetime."""
+    if type(value) is int:
         return _from_epoch(value, _UTC)
     if isinstance(value, str):  # Python 3.10 does not parse "Z".
         value = datetime.fromisoformat(value.replace("Z", "+00:00"))

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from listings import cancel_anext, take
-from support import JOB_ID, FleetClient, watched_threads
+from support import JOB_ID, FleetClient, held_response, wait_until, watched_threads
 
 from iotjobs_client import IoTJobsClient, JobExecutionSummary
-from iotjobs_client.testing import make_fleet
+from iotjobs_client.testing import LocalEndpoint, make_fleet
 
 FLEET = make_fleet(20)
 PAGE_SIZE = 6  # four pages
@@ -152,6 +152,27 @@ def test_tasks_that_wait_for_the_same_page_share_one_slot(clock: VirtualClock) -
 
     asyncio.run(main())
     assert starts == pytest.approx([0, INTERVAL, 2 * INTERVAL])
+
+
+def test_a_task_waits_for_no_slot_during_a_request(clock: VirtualClock) -> None:
+    """A task that comes during the request of a page waits only for the response."""
+
+    async def main() -> None:
+        with (
+            LocalEndpoint({JOB_ID: FLEET}) as endpoint,
+            held_response(endpoint, 1) as may_respond,
+            endpoint.client(requests_per_second=1 / INTERVAL) as client,
+        ):
+            executions = aiter(client.list_job_executions_for_job(JOB_ID))
+            first = asyncio.ensure_future(anext(executions))
+            await asyncio.to_thread(wait_until, lambda: len(endpoint.requests) == 1)
+            second = asyncio.ensure_future(anext(executions))
+            await real_sleep(0.01)
+            may_respond.set()
+            assert [await first, await second] == FLEET[:2]
+
+    asyncio.run(main())
+    assert clock.time == 0
 
 
 @pytest.mark.parametrize("rate", [20, 1_000_000])

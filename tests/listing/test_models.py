@@ -167,7 +167,10 @@ class TestJobExecutionSummary:
             ({"status": 5}, "status must be a string that is not empty, not 5"),
             ({"execution_number": "5"}, "execution_number or retry_attempt must be .* not '5'"),
             ({"retry_attempt": True}, "execution_number or retry_attempt must be .* not True"),
-            ({"queued_at": 5}, "queued_at, started_at and last_updated_at must be .* not 5"),
+            (
+                {"queued_at": 5},
+                "queued_at, started_at and last_updated_at must be a datetime or None, not 5",
+            ),
             (
                 {"queued_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))},
                 "a time must be within the years 1 to 9999 in UTC",

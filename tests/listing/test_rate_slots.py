@@ -73,6 +73,22 @@ def test_the_boto3_client_is_built_before_a_slot_is_taken(
     assert built.times == [110, 110.5, 111]
 
 
+def test_time_that_passes_after_the_clock_jumped_back_counts(clock: list[float]) -> None:
+    """A caller that works for longer than an interval does not wait for the next slot."""
+    client = TimedClient(clock)
+    listing = IoTJobsClient(client, requests_per_second=0.1).list_job_executions_for_job(
+        JOB_ID, page_size=1
+    )
+    executions = iter(listing)
+    next(executions)
+    clock[0] -= 1_000
+    next(executions)
+    clock[0] += 100
+    worked_until = clock[0]
+    next(executions)
+    assert client.times[-1] == worked_until
+
+
 def in_thread(call: Callable[[], object]) -> Thread:
     """Start ``call`` in a thread, and let it end or come to a lock."""
     ended = Event()
