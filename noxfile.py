@@ -86,7 +86,7 @@ def newest(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests on the oldest Python and the oldest dependencies that the package allows.
 
-    The tests of listings are left out, because they hardly use the dependencies.
+    The tests of listings are left out, because the others need the same of the dependencies.
     """
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"].values()
