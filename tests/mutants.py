@@ -178,8 +178,9 @@ class Mutants:
     def killer(self, mutant: Mutant) -> str | None:
         """Return the first test that fails on ``mutant``."""
         by_line: dict[str, list[str]] = self.tests[mutant.module]
-        found = {name for line in mutant.tested_lines for name in by_line.get(str(line), ())} - {""}
-        if not found & self.seconds.keys():  # The line runs at import, or in a thread.
+        found = {name for line in mutant.tested_lines for name in by_line.get(str(line), ())}
+        # A line that runs outside of a test, such as at import, may concern any test.
+        if "" in found or not found & self.seconds.keys():
             found = set(self.seconds)
         chosen = sorted(found & self.seconds.keys(), key=self.seconds.__getitem__)
         timeout = 60 + 3 * sum(map(self.seconds.__getitem__, chosen))

@@ -142,6 +142,32 @@ def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, ending: str) -
         assert left() is None
 
 
+def test_an_error_that_nobody_asks_for_is_freed_at_once() -> None:
+    """It is freed with its iterator, without the garbage collector."""
+    errors: list[weakref.ref[BaseException]] = []
+
+    class WatchedError(EndpointConnectionError):
+        def __init__(self) -> None:
+            super().__init__(endpoint_url="x")
+            errors.append(weakref.ref(self))
+
+    class Failing(FleetClient):
+        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+            if self.calls:
+                raise WatchedError
+            return super().list_job_executions_for_job(**arguments)
+
+    gc.disable()
+    try:
+        executions = start(Failing(FLEET))
+        next(executions)
+        wait_until(lambda: bool(errors))
+        del executions
+        wait_until(lambda: errors[0]() is None)
+    finally:
+        gc.enable()
+
+
 def test_a_prefetch_sees_the_context_of_the_caller() -> None:
     """Handlers of botocore's events can trace requests by context variables."""
     client = TracingClient(FLEET)
