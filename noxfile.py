@@ -34,9 +34,12 @@ def runs(version: str) -> bool:
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 FOUND = [version for version in SUPPORTED if version == RUNNING or runs(version)]
 
-# A worker needs longer to import moto than to run many tests.
-WITHOUT_MOTO = ("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*")
-ALL = ("tests", "src", "-m", "not one_python", *WITHOUT_MOTO)
+# All tests but those of the session "examples". The ignored files have only such tests, and to
+# import moto for them takes longer than to run many tests.
+ALL = (
+    *("tests", "src", "-m", "not one_python"),
+    *("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*"),
+)
 LISTINGS = ("tests/listing", "-m", "not one_python")
 
 
@@ -64,7 +67,7 @@ def tests(session: nox.Session) -> None:
     Listings depend on Python most: on when it runs signals, on its threads and on asyncio. The
     session "lowest" runs the other tests on the oldest Python.
     """
-    # Measuring coverage takes a fifth of the time. Python 3.15 does not need every branch.
+    # With coverage, the tests take 1.5 times the CPU time. Python 3.15 does not need every branch.
     coverage = ("--cov",) if session.python == "3.13" else ()
     chosen = ALL if session.python in (None, "3.13", *FOUND[-1:]) else LISTINGS
     run_tests(session, options=(*chosen, *coverage))
@@ -86,7 +89,7 @@ def newest(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests on the oldest Python and the oldest dependencies that the package allows.
 
-    The tests of listings are left out, because the others need the same of the dependencies.
+    The tests of listings are left out. They use nothing of the dependencies that others do not.
     """
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"].values()

@@ -110,7 +110,7 @@ def run(
             patch.setenv(name, value)
         patch.setattr(boto3, "Session", lambda **_: used_session)
         patch.setattr(sys, "argv", ["iotjobs", *arguments])
-        # click would report the name of the program that runs the tests with `python -m pytest`.
+        # Under `python -m pytest`, click would take pytest for the program.
         patch.setattr(sys.modules["__main__"], "__package__", None)
         patch.setattr(sys, "stdin", io.TextIOWrapper(_StandardInput(stdin.encode())))
         patch.setattr(sys, "stdout", stdout or out)

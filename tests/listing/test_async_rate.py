@@ -7,7 +7,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from listings import cancel_anext, take
+from listings import cancel_anext, let_others_run, take
 from support import JOB_ID, FleetClient, held_response, wait_until, watched_threads
 
 from iotjobs_client import IoTJobsClient, JobExecutionSummary
@@ -167,7 +167,7 @@ def test_a_task_waits_for_no_slot_during_a_request(clock: VirtualClock) -> None:
             first = asyncio.ensure_future(anext(executions))
             await asyncio.to_thread(wait_until, lambda: len(endpoint.requests) == 1)
             second = asyncio.ensure_future(anext(executions))
-            await real_sleep(0.01)
+            await let_others_run()
             may_respond.set()
             assert [await first, await second] == FLEET[:2]
 
