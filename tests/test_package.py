@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -17,15 +19,27 @@ import iotjobs_client.testing
 from iotjobs_client import client, exceptions, models, paginator
 
 
-def public_classes(module: ModuleType) -> set[str]:
-    """Return the names of the public classes that the module defines."""
-    return {
-        name
-        for name, value in vars(module).items()
-        if isinstance(value, type)
-        and value.__module__ == module.__name__
-        and not name.startswith("_")
-    }
+def is_public(name: str) -> bool:
+    return not any(part.startswith("_") for part in name.split("."))
+
+
+PUBLIC_MODULES = [
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(iotjobs_client.__path__, "iotjobs_client.")
+    if is_public(module.name)
+]
+
+
+def defined_names(module: ModuleType) -> set[str]:
+    """Return the public names that the module's source defines, imports apart."""
+    names = set[str]()
+    for node in ast.parse(inspect.getsource(module)).body:
+        match node:
+            case ast.ClassDef(name) | ast.FunctionDef(name):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)):
+                names.add(name)
+    return set(filter(is_public, names))
 
 
 def run(code: str) -> str:
@@ -35,14 +49,20 @@ def run(code: str) -> str:
     ).stdout.strip()
 
 
-def test_all_lists_the_public_classes_and_nothing_else() -> None:
-    """``__all__`` is sorted and holds what the modules define."""
-    defined = set[str]().union(*map(public_classes, (client, exceptions, models, paginator)))
-    assert iotjobs_client.__all__ == sorted(iotjobs_client.__all__, key=str)
-    assert set(iotjobs_client.__all__) == defined | {"__version__"}
-    assert all(hasattr(iotjobs_client, name) for name in iotjobs_client.__all__)
-    testing = iotjobs_client.testing
-    assert all(hasattr(testing, name) for name in testing.__all__)
+@pytest.mark.parametrize("module", PUBLIC_MODULES, ids=lambda module: module.__name__)
+def test_a_public_module_defines_public_names_only(module: Any) -> None:
+    """``__all__`` is sorted, and lists each name that the module defines without an underscore."""
+    assert module.__all__ == sorted(module.__all__, key=str)
+    assert defined_names(module) <= set(module.__all__)
+    assert all(hasattr(module, name) for name in module.__all__)
+    if not hasattr(module, "__path__"):  # A package exports what its modules define.
+        assert defined_names(module) == set(module.__all__)
+
+
+def test_the_package_exports_the_names_of_its_core() -> None:
+    """``__all__`` of the package has the names of the client, paginator, models and exceptions."""
+    core = set[str]().union(*(m.__all__ for m in (client, exceptions, models, paginator)))
+    assert iotjobs_client.__all__ == sorted(core | {"__version__"}, key=str)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +88,7 @@ def test_importing_loads_neither_boto3_nor_botocore() -> None:
     """The first request loads the heavy modules, not the import."""
     loaded = run(
         "import sys, iotjobs_client; print([m for m in ('boto3', 'botocore', 'urllib3',"
-        " 'logging', 'asyncio', 'hashlib', 'importlib.metadata', 'typing_extensions',"
+        " 'logging', 'asyncio', 'importlib.metadata', 'typing_extensions',"
         " 'typer', 'rich', 'matplotlib', 'iotjobs_client.cli', 'iotjobs_client.rollout',"
         " 'iotjobs_client.testing') if m in sys.modules])"
     )

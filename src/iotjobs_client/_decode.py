@@ -10,34 +10,25 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-import attrs
-
+from iotjobs_client._arguments import check_thing_arn, is_encodable, to_optional_int, to_utc
 from iotjobs_client.exceptions import MalformedResponseError
-from iotjobs_client.models import (
-    JobExecutionPage,
-    JobExecutionStatus,
-    JobExecutionSummary,
-    check_text,
-    is_encodable,
-    to_optional_int,
-    to_status,
-    to_utc,
-)
+from iotjobs_client.models import JobExecutionPage, JobExecutionStatus, JobExecutionSummary
+
+
+def _setter(member: str) -> Any:
+    return getattr(JobExecutionSummary, member).__set__
+
 
 _UTC = timezone.utc
 _from_epoch = datetime.fromtimestamp
 _new = JobExecutionSummary.__new__
-(
-    _set_thing_arn,
-    _set_status,
-    _set_execution_number,
-    _set_queued_at,
-    _set_started_at,
-    _set_last_updated_at,
-    _set_retry_attempt,
-) = (
-    getattr(JobExecutionSummary, field.name).__set__ for field in attrs.fields(JobExecutionSummary)
-)
+_set_thing_arn = _setter("thing_arn")
+_set_status = _setter("status")
+_set_execution_number = _setter("execution_number")
+_set_queued_at = _setter("queued_at")
+_set_started_at = _setter("started_at")
+_set_last_updated_at = _setter("last_updated_at")
+_set_retry_attempt = _setter("retry_attempt")
 _STATUSES = {status.value: status for status in JobExecutionStatus}
 
 
@@ -61,11 +52,7 @@ def decode(response: Mapping[str, Any], request_id: str | None = None) -> JobExe
                 executions.append(_to_summary(item))
         except TimeoutError:
             raise  # A signal handler that enforces a deadline raised it, not datetime.
-        except (
-            ArithmeticError,
-            OSError,
-            ValueError,
-        ) as error:  # datetime or the model refuses a value
+        except (ArithmeticError, OSError, ValueError) as error:  # A value is out of its range.
             problem = f"executionSummaries[{len(executions)}]: {error}"
         except (AttributeError, LookupError, TypeError):
             problem = f"executionSummaries[{len(executions)}]: not as in the API reference"
@@ -77,16 +64,17 @@ def decode(response: Mapping[str, Any], request_id: str | None = None) -> JobExe
 def _to_summary(item: Any) -> JobExecutionSummary:
     # The hot path. Members of the usual type are set as they are, all others through the model's
     # converters. The constructor of a frozen class would convert each of them once more, so they
-    # are set through their slots. Together this takes a third less time per execution.
+    # are set through their slots, by setters that are looked up once, above. Together this takes a
+    # third less time per execution.
     member = item["jobExecutionSummary"].get
     thing_arn, status = item.get("thingArn"), member("status")
     number, attempt = member("executionNumber"), member("retryAttempt")
     queued, started, updated = member("queuedAt"), member("startedAt"), member("lastUpdatedAt")
     new = _new(JobExecutionSummary)
     _set_thing_arn(
-        new, thing_arn if thing_arn and type(thing_arn) is str else check_text(thing_arn)
+        new, thing_arn if thing_arn and type(thing_arn) is str else check_thing_arn(thing_arn)
     )
-    _set_status(new, _STATUSES.get(status) or to_status(status))
+    _set_status(new, _STATUSES.get(status) or JobExecutionStatus(status))
     _set_execution_number(new, number if type(number) is int else to_optional_int(number))
     _set_queued_at(
         new, _from_epoch(queued, _UTC) if type(queued) is float else _to_datetime(queued)

@@ -8,12 +8,15 @@ starts, for example) and others move up, so a number would skip executions that 
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
-from iotjobs_client.exceptions import InvalidArgumentError
-from iotjobs_client.models import JobExecutionSummary, is_encodable
+from iotjobs_client._arguments import broken_rule, is_encodable, wrong_argument
+from iotjobs_client.models import JobExecutionSummary
 
 _VERSION = 1
 # The number of executions among which those that were yielded are looked for, from the start of
@@ -45,29 +48,33 @@ class Position(NamedTuple):
         reach = max(_REACH, len(fingerprints))
         return self._replace(yielded=(*self.yielded, *fingerprints)[-reach:], reach=reach)
 
-    def split_new(
+    def split_unseen(
         self, executions: tuple[JobExecutionSummary, ...]
-    ) -> tuple[tuple[JobExecutionSummary, ...], tuple[bytes, ...]]:
+    ) -> tuple[tuple[JobExecutionSummary, ...], tuple[bytes, ...], Position]:
         """Compare the page at this position with what was yielded of it.
 
         Args:
             executions: The page.
 
         Returns:
-            The executions that were not yielded yet, and the fingerprints of those that were
-            yielded but are missing in the page.
+            The executions that were not yielded yet, the fingerprints of those that were yielded
+            but are missing in the page, and this position with the missing ones first. So if
+            :meth:`after` must drop fingerprints, it keeps those of executions that are still here.
         """
         if not self.yielded:
-            return executions, ()
-        missing = Counter(self.yielded)
-        new: list[JobExecutionSummary] = []
+            return executions, (), self
+        yielded = Counter(self.yielded)
+        found: list[bytes] = []
+        unseen: list[JobExecutionSummary] = []
         for execution in executions:
             fingerprint = _fingerprint(execution)
-            if missing[fingerprint]:
-                missing[fingerprint] -= 1
+            if yielded[fingerprint]:
+                yielded[fingerprint] -= 1
+                found.append(fingerprint)
             else:
-                new.append(execution)
-        return tuple(new), tuple(missing.elements())
+                unseen.append(execution)
+        missing = tuple(yielded.elements())
+        return tuple(unseen), missing, self._replace(yielded=(*missing, *found))
 
     def following(self, next_token: str, page_length: int, missing: tuple[bytes, ...]) -> Position:
         """Return the position of the page after the one at this position.
@@ -83,8 +90,6 @@ class Position(NamedTuple):
 
 def to_token(job_id: str, statuses: Sequence[str], position: Position) -> str:
     """Return the resume token for ``position`` in the listing of ``statuses`` of ``job_id``."""
-    import json
-
     status_index, next_token, yielded, reach = position
     head = [_VERSION, job_id, statuses, status_index, next_token, reach]
     return _encode(json.dumps(head).encode() + b"\n" + b"".join(yielded))
@@ -97,13 +102,8 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
         InvalidArgumentError: The token is damaged, or of another listing. The message does not
             repeat it, because it is long.
     """
-    import json
-    from base64 import urlsafe_b64decode
-
     if not isinstance(token, str):
-        raise InvalidArgumentError(
-            f"resume_token must be a str or None, not {type(token).__name__}"
-        )
+        raise wrong_argument("resume_token", "a str or None", token)
     try:
         content = urlsafe_b64decode(token + "=" * (-len(token) % 4))[_CHECKSUM_SIZE:]
         line, _, yielded = content.partition(b"\n")
@@ -113,24 +113,21 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
     # Tokens are untrusted input: the checksum shows damage, but anybody can compute it.
     match head:
         case [int(version), *_] if version != _VERSION:
-            raise InvalidArgumentError(
-                f"resume_token must be of format {_VERSION}, not {version}: "
-                "another version of iotjobs-client made it"
-            )
+            made_it = "another version of iotjobs-client made it"
+            raise broken_rule("resume_token", f"be of format {_VERSION}, not {version}: {made_it}")
         case [int(), str(of_job_id), [*of_statuses], int(index), next_token, int(reach)] if (
             next_token is None or is_encodable(next_token)
         ) and 0 <= index < max(len(of_statuses), 1):
             pass
         case _:
-            raise InvalidArgumentError(
-                "resume_token must be complete and unchanged, as this library made it; "
-                f"these {len(token)} characters are not"
-            )
+            rule = "be complete and unchanged, as this library made it"
+            raise broken_rule("resume_token", f"{rule}; these {len(token)} characters are not")
     if (of_job_id, of_statuses) != (job_id, list(statuses)):
         own = [str(status) for status in statuses]
-        raise InvalidArgumentError(
-            f"resume_token must be of the same listing: it is of job {of_job_id!r} with status "
-            f"{of_statuses or None}, not of job {job_id!r} with status {own or None}"
+        raise broken_rule(
+            "resume_token",
+            f"be of the same listing: it is of job {of_job_id!r} with status "
+            f"{of_statuses or None}, not of job {job_id!r} with status {own or None}",
         )
     starts = range(0, len(yielded), _FINGERPRINT_SIZE)
     fingerprints = tuple(yielded[start : start + _FINGERPRINT_SIZE] for start in starts)
@@ -144,13 +141,9 @@ def _fingerprint(execution: JobExecutionSummary) -> bytes:
 
 def _encode(content: bytes) -> str:
     """Encode ``content`` in one way only, so that comparing tokens shows any change."""
-    from base64 import urlsafe_b64encode
-
     encoded = urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
     return encoded.rstrip(b"=").decode()
 
 
 def _digest(data: bytes, size: int) -> bytes:
-    from hashlib import blake2b
-
     return blake2b(data, digest_size=size).digest()

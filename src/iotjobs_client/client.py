@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iotjobs_client import _botocore
+from iotjobs_client._arguments import LARGEST_PAGE, broken_rule, to_rate, wrong_argument
 from iotjobs_client._decode import decode
-from iotjobs_client._request import RateLimiter, Request, Slot
-from iotjobs_client.exceptions import (
-    ConfigurationError,
-    InvalidArgumentError,
-    redact,
-    wrong_argument,
-)
-from iotjobs_client.paginator import LARGEST_PAGE, JobExecutionPaginator
+from iotjobs_client._rate import RateLimiter, Slot
+from iotjobs_client._shared_call import SharedCall
+from iotjobs_client._text import redact
+from iotjobs_client.exceptions import ConfigurationError
+from iotjobs_client.paginator import JobExecutionPaginator
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -27,9 +24,9 @@ if TYPE_CHECKING:
 
     from iotjobs_client.models import JobExecutionPage
 
+__all__ = ["IoTJobsClient", "SupportsListJobExecutionsForJob"]
 
-_LOWEST_RATE, _HIGHEST_RATE = 0.001, 1_000_000
-_IMPORTED_BY = os.getpid()
+_IMPORT_PID = os.getpid()
 
 
 class SupportsListJobExecutionsForJob(Protocol):
@@ -46,22 +43,6 @@ class SupportsListJobExecutionsForJob(Protocol):
         ``nextToken``.
         """
         ...
-
-
-def to_rate(requests_per_second: object) -> float | None:
-    """Return a rate as a ``float``.
-
-    Raises:
-        InvalidArgumentError: It is neither ``None`` nor a number from 0.001 to 1,000,000.
-    """
-    if requests_per_second is None:
-        return None
-    rate: Any = requests_per_second
-    is_number: bool = isinstance(requests_per_second, Real) and type(rate) is not bool
-    if not is_number or not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
-        rule = f"a number from {_LOWEST_RATE} to {_HIGHEST_RATE:,}, or None"
-        raise wrong_argument("requests_per_second", rule, rate)
-    return float(rate)
 
 
 class IoTJobsClient:
@@ -119,7 +100,7 @@ class IoTJobsClient:
             config=config,
         )
         _check_options(client, options)
-        self._boto3_client: Request[Any] = Request(
+        self._boto3_client: SharedCall[Any] = SharedCall(
             partial(_botocore.build_client, **options) if client is None else lambda: client
         )
         if client is not None:
@@ -128,12 +109,12 @@ class IoTJobsClient:
         self._options = _given(client=client, **options, requests_per_second=requests_per_second)
         self._is_closed = False
         # A borrowed client may have connections from before a fork.
-        self._pid = _IMPORTED_BY
+        self._pid = _IMPORT_PID
 
     def __repr__(self) -> str:
         """Return the client as a call, with the options that are set."""
-        given = (f"{name}={value!r}" for name, value in self._options.items())
-        return redact(f"{type(self).__name__}({', '.join(given)})")
+        given = (f"{name}={redact(repr(value))}" for name, value in self._options.items())
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def __reduce__(self) -> tuple[Callable[[], IoTJobsClient], tuple[()]]:
         """Pickle the options of an owning client.
@@ -171,7 +152,7 @@ class IoTJobsClient:
         twice is harmless.
         """
         self._is_closed = True
-        boto3_client = self._boto3_client.take()
+        boto3_client = self._boto3_client.result_or_none()
         if boto3_client is not None and "client" not in self._options:
             boto3_client.close()
 
@@ -247,43 +228,48 @@ class IoTJobsClient:
         return decode(*_botocore.list_job_executions_for_job(boto3_client, arguments))
 
 
-# The methods by which the options that build a boto3 client are recognised, and the rules.
-_OPTIONS = {
-    "session": ("client", "a boto3 Session or None"),
-    "region_name": ("encode", "a str or None"),
-    "profile_name": ("encode", "a str or None"),
-    "endpoint_url": ("encode", "a URL that begins with http:// or https://, or None"),
-    "config": ("merge", "a botocore Config or None"),
+def _is_str(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_url(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("http://", "https://"))
+
+
+def _has(method: str, value: object) -> bool:
+    # The methods of aioboto3 and aiobotocore return coroutines.
+    return callable(getattr(value, method, None)) and not _botocore.is_asynchronous(value)
+
+
+# The options that build a boto3 client: how each is recognised, and the rule.
+_OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "session": (partial(_has, "client"), "a boto3 Session or None"),
+    "region_name": (_is_str, "a str or None"),
+    "profile_name": (_is_str, "a str or None"),
+    "endpoint_url": (_is_url, "a URL that begins with http:// or https://, or None"),
+    "config": (partial(_has, "merge"), "a botocore Config or None"),
 }
 
 
 def _check_options(client: object, options: Mapping[str, object]) -> None:
     if client is not None and options:
-        raise InvalidArgumentError(
-            f"client must be given without {', '.join(options)}, which would build another"
-        )
+        rule = f"be given without {', '.join(options)}, which would build another"
+        raise broken_rule("client", rule)
     if "session" in options and "profile_name" in options:
-        raise InvalidArgumentError(
-            "profile_name must be given without session, which has a profile of its own"
-        )
+        rule = "be given without session, which has a profile of its own"
+        raise broken_rule("profile_name", rule)
     if isinstance(client, str):
         raise wrong_argument("client", "a boto3 iot client (is it the region_name?)", client)
     rule = "a boto3 iot client, or another object with a method list_job_executions_for_job"
     if client is not None and (
-        isinstance(client, IoTJobsClient) or not _has(client, "list_job_executions_for_job")
+        isinstance(client, IoTJobsClient) or not _has("list_job_executions_for_job", client)
     ):
         raise wrong_argument("client", rule, client)
     for name, value in options.items():
-        method, rule = _OPTIONS[name]
-        is_url = str(value).startswith(("http://", "https://"))
-        if not _has(value, method) or (name == "endpoint_url" and not is_url):
+        is_valid, rule = _OPTIONS[name]
+        if not is_valid(value):
             raise wrong_argument(name, rule, value)
 
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _has(value: object, method: str) -> bool:
-    # The methods of aioboto3 and aiobotocore return coroutines.
-    return callable(getattr(value, method, None)) and not _botocore.is_asynchronous(value)

@@ -24,24 +24,27 @@ attributes (the cause stays behind) and print as one line.
 
 from __future__ import annotations
 
-import re
-import reprlib
 from typing import Any
 
-OPERATION = "ListJobExecutionsForJob"
-_LONGEST_LINE = 2_000
-_LONGEST_TEXT = 10_000
-# Error messages repeat parts of a request: botocore's the URL, and AWS's the signed headers, with
-# the session token, if it refuses a signature.
-_SECRETS = re.compile(
-    r"""(?ix)
-    (://) [^/\s]+ (?=@)
-    | (/things\?) [^\s"']+
-    | ((?:x-amz-security-token|credential|signature) ["']? \s* [:=] \s* ["']?) [^\s&"',]+
-    """
-)
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = 100
+from iotjobs_client._text import one_line, redact
+
+__all__ = [
+    "AccessDeniedError",
+    "ConfigurationError",
+    "CredentialsError",
+    "InternalServiceError",
+    "InvalidArgumentError",
+    "InvalidRequestError",
+    "IoTJobsError",
+    "MalformedResponseError",
+    "PaginationError",
+    "RequestTimeoutError",
+    "ResourceNotFoundError",
+    "ServiceError",
+    "ServiceUnavailableError",
+    "ThrottlingError",
+    "TransportError",
+]
 
 
 class IoTJobsError(Exception):
@@ -79,7 +82,14 @@ class IoTJobsError(Exception):
 
 
 class InvalidArgumentError(IoTJobsError, ValueError):
-    """An argument is wrong; nothing was sent. The text names it, its value and the rule."""
+    """An argument is wrong; nothing was sent. The text names it, its value and the rule.
+
+    Attributes:
+        argument: The name of the parameter, such as ``"page_size"``; ``None`` if the error is about
+            a part of an argument, or if botocore refused the request.
+    """
+
+    argument: str | None = None
 
 
 class ConfigurationError(IoTJobsError):
@@ -127,7 +137,7 @@ class MalformedResponseError(IoTJobsError):
 
     def _describe(self) -> str:
         request = "" if self.request_id is None else f" (request id {self.request_id})"
-        return f"{OPERATION} returned a malformed response{request}: {self.args[0]}"
+        return f"{ServiceError.operation} returned a malformed response{request}: {self.args[0]}"
 
 
 class PaginationError(MalformedResponseError):
@@ -148,7 +158,7 @@ class ServiceError(IoTJobsError):
         attempts: How often botocore sent the request; ``None`` if a stub does not say.
     """
 
-    operation: str = OPERATION
+    operation: str = "ListJobExecutionsForJob"
 
     def __init__(
         self,
@@ -169,19 +179,11 @@ class ServiceError(IoTJobsError):
         self.attempts = attempts
 
     def _describe(self) -> str:
-        facts = [
-            f"{label} {value}"
-            for label, value in (
-                ("HTTP", self.http_status),
-                ("request id", self.request_id),
-                ("attempts", self.attempts),
-            )
-            if value is not None
-        ]
-        return (
-            f"{self.operation} failed with {self.code or type(self).__name__}"
-            f"{' (' + ', '.join(facts) + ')' if facts else ''}: {self.message or 'no message'}"
-        )
+        labels: dict[str, object] = {"HTTP": self.http_status, "request id": self.request_id}
+        labels["attempts"] = self.attempts
+        facts = ", ".join(f"{label} {fact}" for label, fact in labels.items() if fact is not None)
+        failure = f"{self.operation} failed with {self.code or type(self).__name__}"
+        return f"{failure}{facts and f' ({facts})'}: {self.message or 'no message'}"
 
 
 class InvalidRequestError(ServiceError):
@@ -212,35 +214,3 @@ class InternalServiceError(ServiceError):
     """Any other response with a 5xx status."""
 
     is_retryable = True
-
-
-def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
-    """Return the error for the argument ``name``: what it must be, and what it is."""
-    # Redacted before it is shortened, which may cut away what shows where a password is.
-    shown = redact(value) if isinstance(value, str) else value
-    try:
-        text = one_line(_short.repr(shown))
-    except ValueError:  # Python does not print very long integers.
-        text = f"this {type(value).__name__}"
-    return InvalidArgumentError(f"{name} must be {rule}, not {text}")
-
-
-def redact(text: str) -> str:
-    """Return ``text`` without the credentials and signatures of a request.
-
-    A very long text is cut first, because it takes time to search.
-    """
-    return _SECRETS.sub(r"\1\2\3…", text[:_LONGEST_TEXT])
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` as one line of printable characters, cut if it is very long.
-
-    Messages of the service are shown in logs and terminals. They must not be able to forge a line
-    or to control a terminal.
-    """
-    line = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in " ".join(text[:_LONGEST_TEXT].split())
-    )
-    return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…"

@@ -6,15 +6,14 @@ The names are those of the AWS IoT API reference (``JobExecutionSummaryForJob`` 
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
-from math import inf
-from operator import index
-from typing import Any
 
 import attrs
 
-from iotjobs_client.exceptions import wrong_argument
+from iotjobs_client._arguments import check_thing_arn, to_optional_int, to_utc, wrong_argument
+
+__all__ = ["JobExecutionPage", "JobExecutionStatus", "JobExecutionSummary"]
 
 
 class JobExecutionStatus(str, Enum):
@@ -48,10 +47,10 @@ class JobExecutionStatus(str, Enum):
     """The job, or this execution of it, was canceled."""
 
     @classmethod
-    def _missing_(cls, value: object) -> JobExecutionStatus | None:
+    def _missing_(cls, value: object) -> JobExecutionStatus:
         # Not stored, because words that the service sends must not make the process grow.
         if not isinstance(value, str) or not value:
-            return None
+            raise wrong_argument("status", "a string that is not empty", value)
         word = str.__str__(value)
         status = str.__new__(cls, word)
         status._name_ = status._value_ = word
@@ -75,64 +74,8 @@ class JobExecutionStatus(str, Enum):
         return self.is_known and self not in (self.QUEUED, self.IN_PROGRESS)
 
 
-def check_text(value: str, name: str = "thing_arn") -> str:
-    """Return ``value`` if it is a ``str`` that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise wrong_argument(name, "a string that is not empty", value)
-    return value
-
-
-def to_status(value: str) -> JobExecutionStatus:
-    """Return the status with this word."""
-    return JobExecutionStatus(check_text(value, "status"))
-
-
-def to_int(name: str, value: Any, lowest: float = -inf, highest: float = inf) -> int:
-    """Return ``value`` as an ``int``; it may be of another integer type, such as ``numpy.int64``.
-
-    Raises:
-        InvalidArgumentError: It is no integer of this range, or a ``bool``.
-    """
-    limits = f" from {lowest} to {highest}" if highest < inf else f" of at least {lowest}"
-    rule = f"an int{limits if lowest > -inf else ''}"
-    if isinstance(value, bool):
-        raise wrong_argument(name, rule, value)
-    try:
-        number = index(value)
-    except TypeError:
-        raise wrong_argument(name, rule, value) from None
-    if not lowest <= number <= highest:
-        raise wrong_argument(name, rule, value)
-    return number
-
-
-def to_optional_int(value: Any) -> int | None:
-    """Return an ``execution_number`` or a ``retry_attempt`` as an ``int``, if there is one."""
-    return None if value is None else to_int("execution_number or retry_attempt", value)
-
-
-def to_utc(value: datetime | None) -> datetime | None:
-    """Return ``value`` as a plain datetime in UTC; a naive one is taken as UTC already."""
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        name = "queued_at, started_at and last_updated_at"
-        raise wrong_argument(name, "a datetime or None", value)
-    if type(value) is datetime and value.tzinfo is timezone.utc:
-        return value
-    if value != value:  # noqa: PLR0124  (the NaT of pandas is a datetime that is not itself)
-        return None
-    offset = value.utcoffset()
-    plain = datetime.combine(value.date(), value.time())
-    try:
-        return (plain - offset if offset else plain).replace(tzinfo=timezone.utc)
-    except OverflowError:
-        raise wrong_argument("a time", "within the years 1 to 9999 in UTC", value) from None
-
-
-def is_encodable(value: object) -> bool:
-    """Return whether ``value`` is a ``str`` that can be sent, without lone surrogates."""
-    return isinstance(value, str) and value == value.encode(errors="ignore").decode()
+def _to_status(value: str) -> JobExecutionStatus:
+    return JobExecutionStatus(value)
 
 
 @attrs.frozen
@@ -165,8 +108,8 @@ class JobExecutionSummary:
     ('pump-7', True)
     """
 
-    thing_arn: str = attrs.field(converter=check_text)
-    status: JobExecutionStatus = attrs.field(converter=to_status)
+    thing_arn: str = attrs.field(converter=check_thing_arn)
+    status: JobExecutionStatus = attrs.field(converter=_to_status)
     execution_number: int | None = attrs.field(default=None, converter=to_optional_int)
     queued_at: datetime | None = attrs.field(default=None, converter=to_utc)
     started_at: datetime | None = attrs.field(default=None, converter=to_utc)

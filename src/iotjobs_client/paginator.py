@@ -1,83 +1,36 @@
 """The lazy listing: its arguments, its pages, and the iterators over executions and over pages.
 
-A listing is a linked list. Each page refers to the request for the page after it, and a request is
-made once, however many threads and tasks need it. An iterator refers to its current page, yields
-what is left of it, and moves on to the result of the page's request.
+A listing is a linked list. Each page refers to the call that requests the page after it, which is
+made once, however many threads and tasks need its result. An iterator refers to its current page,
+yields what is left of it, and moves on to the result of the page's call.
 """
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from operator import length_hint
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
 
-from iotjobs_client._request import RateLimiter, Request, Slot
+from iotjobs_client._arguments import check_job_id, to_max_items, to_page_size
+from iotjobs_client._rate import RateLimiter, Slot
 from iotjobs_client._resume import Position, from_token, to_token
-from iotjobs_client.exceptions import IoTJobsError, PaginationError, wrong_argument
-from iotjobs_client.models import (
-    JobExecutionPage,
-    JobExecutionStatus,
-    JobExecutionSummary,
-    is_encodable,
-    to_int,
-)
+from iotjobs_client._shared_call import SharedCall
+from iotjobs_client._statuses import to_statuses
+from iotjobs_client.exceptions import IoTJobsError, PaginationError
+from iotjobs_client.models import JobExecutionPage, JobExecutionStatus, JobExecutionSummary
 
 if TYPE_CHECKING:
     from typing_extensions import Never
 
+__all__ = ["JobExecutionIterator", "JobExecutionPageIterator", "JobExecutionPaginator"]
+
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
-
-LARGEST_PAGE = 250
-JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_MOST_STATUSES = 1_000
-_LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
-# A status that we do not know may lead to a terminal one, so it is listed before those.
-_UNKNOWN_RANK = _LIFECYCLE[JobExecutionStatus.IN_PROGRESS] + 0.5
-
-
-def check_job_id(value: str) -> str:
-    """Return ``value`` if it can be a job id."""
-    if not isinstance(value, str) or not JOB_ID.fullmatch(value):
-        raise wrong_argument("job_id", "1 to 64 characters of a-z, A-Z, 0-9, _ and -", value)
-    return value
-
-
-def to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus, ...]:
-    """Return the statuses to list, in the order of the listing; none for all."""
-    if value is None:
-        return ()
-    if not isinstance(value, Iterable):
-        raise wrong_argument("status", "a status, several of them or None", value)
-    words = [value] if isinstance(value, str) else list(islice(value, _MOST_STATUSES))
-    if not 0 < len(words) < _MOST_STATUSES:
-        rule = f"1 to {_MOST_STATUSES - 1} statuses, or None for all"
-        raise wrong_argument("status", rule, value)
-    for word in words:
-        if not isinstance(word, str) or (
-            word not in _LIFECYCLE and not isinstance(word, JobExecutionStatus)
-        ):
-            raise wrong_argument("status", f"one of {', '.join(_LIFECYCLE)}", word)
-        if not is_encodable(word):
-            raise wrong_argument("status", "text without lone surrogates", word)
-    statuses = {JobExecutionStatus(word) for word in words}
-    return tuple(sorted(statuses, key=lambda s: (_LIFECYCLE.get(s, _UNKNOWN_RANK), s.value)))
-
-
-def to_page_size(value: int) -> int:
-    """Return ``value`` as an ``int`` if it can be a page size."""
-    return to_int("page_size", value, 1, LARGEST_PAGE)
-
-
-def _to_max_items(value: int | None) -> int | None:
-    return None if value is None else to_int("max_items", value, 1)
 
 
 class _PageSource(Protocol):
@@ -111,7 +64,7 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary], AsyncIterable[JobExec
     job_id: str = attrs.field(converter=check_job_id)
     status: tuple[JobExecutionStatus, ...] = attrs.field(converter=to_statuses)
     page_size: int = attrs.field(converter=to_page_size)
-    max_items: int | None = attrs.field(converter=_to_max_items)
+    max_items: int | None = attrs.field(converter=to_max_items)
     resume_token: str | None = attrs.field(repr=False)
     prefetch: bool
 
@@ -148,10 +101,10 @@ class _Page(Generic[_T]):
     Attributes:
         start: The position of the page.
         executions: The executions that the iteration yields.
-        item_count: How many items these are for the caller: as many, or one page.
+        item_count: The number of items at the start: one per execution, or 1 for a page iterator.
         items: The items that are still to be yielded.
         end: The position after the page; ``None`` at the end of the listing.
-        next: The request for the next page; ``None`` if none is to be requested.
+        next: The call that requests the next page; ``None`` if none is to be requested.
     """
 
     start: Position
@@ -159,7 +112,7 @@ class _Page(Generic[_T]):
     item_count: int
     items: Iterator[_T]
     end: Position | None
-    next: Request[_Page[_T]] | None
+    next: SharedCall[_Page[_T]] | None
 
     def position(self) -> Position | None:
         """Return the position after the items that were yielded; ``None`` at the end."""
@@ -182,15 +135,15 @@ class _Listing(Generic[_T]):
     def first(self) -> _Page[_T]:
         """Return an empty page before the first one."""
         start, left = self.paginator._start(), self.paginator.max_items
-        return _Page(start, (), 0, iter(()), start, self._request(start, left, set()))
+        return _Page(start, (), 0, iter(()), start, self._next(start, left, set()))
 
-    def _request(
+    def _next(
         self, position: Position | None, left: int | None, seen: set[int]
-    ) -> Request[_Page[_T]] | None:
+    ) -> SharedCall[_Page[_T]] | None:
         if position is None or left == 0:
             return None
         slot = Slot(self.paginator._client._rate)
-        return Request(partial(self._fetch, position, left, seen, slot), slot)
+        return SharedCall(partial(self._fetch, position, left, seen, slot), slot)
 
     def _fetch(self, position: Position, left: int | None, seen: set[int], slot: Slot) -> _Page[_T]:
         """Request the page at ``position``.
@@ -201,16 +154,17 @@ class _Listing(Generic[_T]):
             seen: The hashes of the service's tokens of the pages so far, of the same status.
             slot: When to make the request.
         """
-        paginator = self.paginator
-        response = self._list_page(position, seen, slot)
-        new, missing = position.split_new(response.executions)
-        executions = new[:left]
+        if position.next_token is not None:
+            seen.add(hash(position.next_token))
+        response = self._request(position, seen, slot)
+        unseen, missing, position = position.split_unseen(response.executions)
+        executions = unseen[:left]
         following = None
         if response.next_token is not None:
             following = position.following(response.next_token, len(response.executions), missing)
-        elif position.status_index + 1 < len(paginator.status):
+        elif position.status_index + 1 < len(self.paginator.status):
             following, seen = Position(position.status_index + 1), set[int]()
-        end = following if len(executions) == len(new) else position.after(executions)
+        end = following if len(executions) == len(unseen) else position.after(executions)
         page = JobExecutionPage(
             executions, response.next_token, self.token(end), response.request_id
         )
@@ -218,10 +172,10 @@ class _Listing(Generic[_T]):
         items = () if response.executions and not executions else self.to_items(page)
         if left is not None:
             left -= len(executions)
-        request = self._request(following, left, seen)
-        return _Page(position, executions, len(items), iter(items), end, request)
+        following_call = self._next(following, left, seen)
+        return _Page(position, executions, len(items), iter(items), end, following_call)
 
-    def _list_page(self, position: Position, seen: set[int], slot: Slot) -> JobExecutionPage:
+    def _request(self, position: Position, seen: set[int], slot: Slot) -> JobExecutionPage:
         paginator = self.paginator
         arguments: dict[str, object] = {
             "jobId": paginator.job_id,
@@ -231,7 +185,6 @@ class _Listing(Generic[_T]):
             arguments["status"] = paginator.status[position.status_index].value
         if position.next_token is not None:
             arguments["nextToken"] = position.next_token
-            seen.add(hash(position.next_token))
         try:
             page = paginator._client._list_page(arguments, slot)
             if page.next_token is not None and hash(page.next_token) in seen:

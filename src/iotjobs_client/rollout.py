@@ -22,7 +22,9 @@ from typing import TypeVar
 
 import attrs
 
-from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_int
+from iotjobs_client._arguments import to_int
+from iotjobs_client._statuses import LIFECYCLE
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 
 _V = TypeVar("_V")
 
@@ -32,7 +34,6 @@ _FAILED = frozenset(
     {JobExecutionStatus.FAILED, JobExecutionStatus.TIMED_OUT, JobExecutionStatus.REJECTED}
 )
 _WITHDRAWN = frozenset({JobExecutionStatus.REMOVED, JobExecutionStatus.CANCELED})
-_LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
 _EARLIEST = datetime.min.replace(tzinfo=timezone.utc)
 _MAX_TIMESTAMP = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp()
 _CURVE_POINTS = 241  # More would not be visible in a plot.
@@ -277,9 +278,9 @@ def _is_later(execution: JobExecutionSummary, other: JobExecutionSummary) -> boo
 
 
 def _by_lifecycle(by_status: Mapping[JobExecutionStatus, _V]) -> dict[JobExecutionStatus, _V]:
-    unknown = len(_LIFECYCLE)
+    unknown = len(LIFECYCLE)
     return dict(
-        sorted(by_status.items(), key=lambda item: (_LIFECYCLE.get(item[0], unknown), item[0]))
+        sorted(by_status.items(), key=lambda item: (LIFECYCLE.get(item[0], unknown), item[0]))
     )
 
 

@@ -29,8 +29,14 @@ class TestOptions:
             ({"endpoint_url": "no url"}, "endpoint_url must be .*, not 'no url'"),
             ({"endpoint_url": "127.0.0.1:5000"}, "endpoint_url must be"),
             ({"endpoint_url": "ftp://127.0.0.1"}, "endpoint_url must be"),
-            ({"config": {}}, "config must be a botocore Config or None, not {}"),
-            ({"client": IoTJobsClient()}, "client must be a boto3 iot client.*not IoTJobsClient"),
+            (
+                {"config": {}},
+                "config must be .*, not an object of type dict",
+            ),
+            (
+                {"client": IoTJobsClient()},
+                "client must be .*, not an object of type IoTJobsC",
+            ),
             ({"session": "default"}, "session must be a boto3 Session or None, not 'default'"),
             ({"session": boto3.Session(), "profile_name": "x"}, "profile_name must be given with"),
             (

@@ -171,7 +171,7 @@ def test_the_policy_allows_the_operation_and_no_more() -> None:
     """The policy on the errors page has one action: the operation of this library."""
     (policy,) = re.findall(r"(?ms)^```json\n(.*?)^```", text_of("docs/errors.md"))
     (statement,) = json.loads(policy)["Statement"]
-    assert statement["Action"] == f"iot:{exceptions.OPERATION}"
+    assert statement["Action"] == f"iot:{exceptions.ServiceError.operation}"
 
 
 EXAMPLES_WITH_OUTPUT = [

@@ -7,6 +7,7 @@ import json
 import logging
 import pickle
 import re
+import traceback
 from collections.abc import Iterator
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import HTTPClientError
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support import JOB_ID, ScriptedClient, boto3_client, forge, owning_client, to_item
@@ -24,6 +26,7 @@ from support import JOB_ID, ScriptedClient, boto3_client, forge, owning_client, 
 from iotjobs_client import (
     AccessDeniedError,
     ConfigurationError,
+    CredentialsError,
     InvalidArgumentError,
     IoTJobsClient,
     IoTJobsError,
@@ -169,13 +172,57 @@ def test_a_password_in_an_endpoint_url_is_not_revealed() -> None:
     assert "hunter2" not in f"{caught.value} {caught.value!r}"
     for url in (
         "ftp://me:hunter2@example.com",
+        "ftp://me:hun/ter2@example.com",
+        "ftp://me:hun ter2@example.com",
         "ftp://me:hun@ter2@example.com",
-        f"ftp://{'m' * 40}:hunter2{'x' * 60}@example.com",
+        # A URL that is shortened before it is redacted has no "@" behind the password.
+        f"ftp://{'m' * 20}:hunter2{'x' * 90}@example.com",
     ):
         with pytest.raises(InvalidArgumentError) as refused:
             IoTJobsClient(endpoint_url=url)
-        assert "hunt" not in str(refused.value)
+        assert "hun" not in str(refused.value)
         assert "ter2" not in str(refused.value)
+        client = IoTJobsClient(endpoint_url=url.replace("ftp:", "http:"), profile_name="me@corp")
+        assert "profile_name='me@corp', endpoint_url='http://…@example.com'" in repr(client)
+
+
+@pytest.mark.parametrize(
+    "option", ["session", "config", "client", "region_name", "profile_name", "endpoint_url"]
+)
+def test_no_value_of_a_wrong_type_is_shown(option: str) -> None:
+    """The error shows the type of an option, which may be a response of STS or a part of it."""
+    credentials = {"SecretAccessKey": SECRET_KEY}
+    for value in (credentials, tuple(credentials.values())):
+        options: dict[str, Any] = {option: value}
+        with pytest.raises(InvalidArgumentError) as refused:
+            IoTJobsClient(**options)
+        assert SECRET_KEY not in str(refused.value)
+        assert f"not an object of type {type(value).__name__}" in str(refused.value)
+
+
+@pytest.mark.parametrize("credential", ["access key ID", "session token"])
+def test_a_credential_with_a_line_break_is_refused(credential: str) -> None:
+    """A credential read from a file with its newline is named but not shown, and not retried."""
+    keys = {"access key ID": ACCESS_KEY, "session token": SESSION_TOKEN}
+    keys[credential] += "\n"
+    session = boto3.Session(keys["access key ID"], SECRET_KEY, keys["session token"])
+    with LocalEndpoint({JOB_ID: make_fleet(1)}) as endpoint:
+        client = endpoint.client(session=session, region_name="us-east-1")
+        with client, pytest.raises(CredentialsError, match=f"the {credential} contains") as caught:
+            list(client.list_job_executions_for_job(JOB_ID))
+        assert endpoint.requests == []
+    assert not caught.value.is_retryable
+    text = "".join(traceback.format_exception(caught.value))
+    assert ACCESS_KEY not in text
+    assert SESSION_TOKEN not in text
+
+
+def test_a_refused_header_is_not_shown() -> None:
+    """Python's error for a header with a line break repeats the header; ours does not."""
+    error = HTTPClientError(error=ValueError(f"Invalid header value b'{SESSION_TOKEN}\\n'"))
+    with pytest.raises(TransportError) as caught:
+        list(IoTJobsClient(ScriptedClient(error)).list_job_executions_for_job(JOB_ID))
+    assert SESSION_TOKEN[:12] not in str(caught.value)
 
 
 def test_a_password_in_the_environment_is_not_revealed(

@@ -56,7 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
         is_pause = seconds > INTERVAL / 2
         await (clock.sleep_in_task(seconds) if is_pause else real_sleep(seconds))
 
-    monkeypatch.setattr("iotjobs_client._request.time", clock)
+    monkeypatch.setattr("iotjobs_client._rate.time", clock)
     monkeypatch.setattr("asyncio.sleep", sleep)
     return clock
 

@@ -82,7 +82,7 @@ class TestJobExecutionStatus:
     @pytest.mark.parametrize("value", ["", None, 5, b"FAILED", ["FAILED"]])
     def test_only_a_nonempty_string_is_a_status(self, value: object) -> None:
         """Other values raise a ValueError."""
-        with pytest.raises(ValueError, match="is not a valid JobExecutionStatus"):
+        with pytest.raises(ValueError, match="status must be a string that is not empty, not"):
             JobExecutionStatus(value)
 
 

@@ -12,7 +12,7 @@ import pytest
 from support import JOB_ID, FleetClient
 
 from iotjobs_client import InvalidArgumentError, IoTJobsClient
-from iotjobs_client._request import RateLimiter
+from iotjobs_client._rate import RateLimiter
 from iotjobs_client.testing import make_fleet
 
 

@@ -5,7 +5,9 @@ Each test runs with ``for`` and ``async for``, with prefetch and without it.
 
 from __future__ import annotations
 
+import builtins
 import itertools
+from random import Random
 from typing import Any
 
 import attrs
@@ -108,6 +110,28 @@ def test_tokens_stay_short_after_many_resumptions() -> None:
     assert found == fleet[: 20 * 60]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_an_execution_stays_yielded_while_others_leave(seed: int) -> None:
+    """Resumptions yield an execution once, although a thousand others leave its first page.
+
+    Each resumption lists less than a page, and requests the same first page as the one before.
+    """
+    random = Random(seed)
+    fleet = make_fleet(1_200, statuses="QUEUED")
+    staying = set(random.sample(fleet[:200], 3))
+    service = FleetClient(list(fleet))
+    found: list[JobExecutionSummary] = []
+    token = None
+    while True:
+        part = iter(paginate(service, max_items=random.randint(40, 90), resume_token=token))
+        found += part
+        token = part.resume_token
+        if token is None:
+            break
+        service.fleet = [e for e in fleet if e in staying or e not in found]
+    assert found == fleet
+
+
 def test_equal_executions_are_counted_separately() -> None:
     """If a stub repeats an execution, each copy is yielded once."""
     fleet = [make_execution()] * 5
@@ -138,6 +162,20 @@ def test_a_token_is_safe_in_urls_and_in_json() -> None:
         assert token.replace("-", "").replace("_", "").isalnum()
         assert token.isascii()
     assert len(token or "") < 2_500
+
+
+def test_a_token_is_made_without_an_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal handler can read the token while another import is under way."""
+    executions = iter(paginate(FleetClient(make_fleet(2))))
+    next(executions)
+
+    def fail(name: str, *_: object) -> Any:
+        raise AssertionError(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "__import__", fail)
+        token = executions.resume_token
+    assert token is not None
 
 
 def test_the_token_of_the_service_is_sent_back_unchanged() -> None:

@@ -23,15 +23,21 @@ from uuid import uuid4
 
 import attrs
 
-from iotjobs_client.client import IoTJobsClient, to_rate
+from iotjobs_client._arguments import (
+    JOB_ID,
+    LARGEST_PAGE,
+    check_job_id,
+    to_int,
+    to_rate,
+    wrong_argument,
+)
+from iotjobs_client.client import IoTJobsClient
 from iotjobs_client.exceptions import (
     InvalidRequestError,
     ResourceNotFoundError,
     ThrottlingError,
-    wrong_argument,
 )
-from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_int
-from iotjobs_client.paginator import JOB_ID, LARGEST_PAGE, check_job_id
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.testing._faults import (
     FAULT_SEND_OPTIONS,
     SEND_ALL,

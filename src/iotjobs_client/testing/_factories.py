@@ -8,9 +8,8 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from iotjobs_client._botocore import is_object
-from iotjobs_client.exceptions import wrong_argument
-from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary, to_int, to_status, to_utc
+from iotjobs_client._arguments import is_object, to_int, to_utc, wrong_argument
+from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -80,7 +79,7 @@ def make_execution(
         members["started_at"] = queued_at + minute if started else None
     if "last_updated_at" not in fields:
         members["last_updated_at"] = queued_at + minute * (started + ended)
-    return JobExecutionSummary(status=to_status(status), **members)
+    return JobExecutionSummary(status=JobExecutionStatus(status), **members)
 
 
 def make_fleet(
@@ -160,11 +159,11 @@ def make_response(
     >>> execution.thing_name
     'thing-0'
     """
-    response: dict[str, Any] = {"executionSummaries": [_to_item(e) for e in executions]}
+    response: dict[str, Any] = {"executionSummaries": [to_item(e) for e in executions]}
     return response if next_token is None else {**response, "nextToken": next_token}
 
 
-def _to_item(execution: JobExecutionSummary) -> dict[str, Any]:
+def to_item(execution: JobExecutionSummary) -> dict[str, Any]:
     """Return the execution as boto3 does, without absent members."""
     summary = {
         "status": execution.status.value,

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple, get_args
 
 import attrs
 
-from iotjobs_client._botocore import service_error
+from iotjobs_client._arguments import to_int, wrong_argument
+from iotjobs_client._botocore_errors import service_error
 from iotjobs_client.exceptions import (
     AccessDeniedError,
     InternalServiceError,
@@ -22,9 +23,7 @@ from iotjobs_client.exceptions import (
     ServiceUnavailableError,
     ThrottlingError,
     TransportError,
-    wrong_argument,
 )
-from iotjobs_client.models import to_int
 
 
 @attrs.frozen

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
-from json import dumps
 from threading import Lock
 
 import attrs
 
-from iotjobs_client.exceptions import wrong_argument
+from iotjobs_client._arguments import wrong_argument
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
+from iotjobs_client.testing._factories import to_item
 
 # The statuses that can follow each status; QUEUED after a failure is a retry.
 _NEXT_STATUSES: dict[str, frozenset[str]] = {
@@ -61,7 +62,9 @@ class Job:
     def _encode(self, position: int) -> bytes:
         encoded = self._encoded[position]
         if encoded is None:
-            encoded = self._encoded[position] = _to_json(self._executions[position]).encode()
+            # The service sends times as seconds since the epoch.
+            text = json.dumps(to_item(self._executions[position]), default=datetime.timestamp)
+            encoded = self._encoded[position] = text.encode()
         return encoded
 
     def move(self, thing_name: str, status: str) -> JobExecutionSummary:
@@ -106,24 +109,3 @@ def _moved(last: JobExecutionSummary, status: JobExecutionStatus) -> JobExecutio
         )
     started_at = now if status == "IN_PROGRESS" else last.started_at
     return attrs.evolve(last, status=status, started_at=started_at, last_updated_at=now)
-
-
-def _to_json(execution: JobExecutionSummary) -> str:
-    """Return the service's JSON, with times in seconds since the epoch and no absent members."""
-    # Formatting each member here takes two thirds of the time that json.dumps takes.
-    queued, started = execution.queued_at, execution.started_at
-    updated = execution.last_updated_at
-    number, attempt = execution.execution_number, execution.retry_attempt
-    text = f'{{"thingArn":{dumps(execution.thing_arn)},"jobExecutionSummary":{{'
-    text += f'"status":{dumps(execution.status.value)}'
-    if queued is not None:
-        text += f',"queuedAt":{queued.timestamp()}'
-    if started is not None:
-        text += f',"startedAt":{started.timestamp()}'
-    if updated is not None:
-        text += f',"lastUpdatedAt":{updated.timestamp()}'
-    if number is not None:
-        text += f',"executionNumber":{number}'
-    if attempt is not None:
-        text += f',"retryAttempt":{attempt}'
-    return text + "}}"

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from iotjobs_client._arguments import LARGEST_PAGE, check_job_id, to_page_size, wrong_argument
+from iotjobs_client._statuses import to_statuses
 from iotjobs_client.client import IoTJobsClient
-from iotjobs_client.exceptions import OPERATION, IoTJobsError, ServiceError, wrong_argument
+from iotjobs_client.exceptions import IoTJobsError, ServiceError
 from iotjobs_client.models import JobExecutionSummary
-from iotjobs_client.paginator import LARGEST_PAGE, check_job_id, to_page_size, to_statuses
 from iotjobs_client.testing._factories import make_response
 from iotjobs_client.testing._faults import parse_fault, to_status_and_code
 from iotjobs_client.testing._session import TestingSession
@@ -194,11 +195,11 @@ class _Script:
         self._failure: AssertionError | None = None
         events = stubber.client.meta.events
         # This event comes before the stubber's own check, which fails without a stubbed response.
-        events.register(f"provide-client-params.iot.{OPERATION}", self._check_and_stub)
+        events.register(f"provide-client-params.iot.{ServiceError.operation}", self._check_and_stub)
 
     def _check_and_stub(self, params: Mapping[str, object], **_: object) -> None:
         self._request_count += 1
-        request = f"request {self._request_count} of {OPERATION}"
+        request = f"request {self._request_count} of {ServiceError.operation}"
         if self._request_count > len(self._calls):
             self._fail(
                 f"{request} is one too many: expected {len(self._calls)}, "
@@ -248,7 +249,7 @@ class _Script:
             text = _to_text(self._calls[self._request_count].parameters)
             raise AssertionError(
                 f"request {self._request_count + 1} of {len(self._calls)} was not made: "
-                f"expected {OPERATION} with {text}"
+                f"expected {ServiceError.operation} with {text}"
             )
 
 

@@ -22,6 +22,14 @@ from iotjobs_client.client import IoTJobsClient
 from iotjobs_client.models import JobExecutionSummary
 from iotjobs_client.testing import Fault, LocalEndpoint, StubbedPage
 
+__all__ = [
+    "MakeStubbedClient",
+    "StartLocalEndpoint",
+    "local_endpoint",
+    "pytest_runtest_makereport",
+    "stubbed_client",
+]
+
 
 class MakeStubbedClient(Protocol):
     """The type of the fixture :func:`stubbed_client`: a function."""

@@ -1,0 +1,224 @@
+"""The mapping of botocore's errors to those of this library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from iotjobs_client._arguments import is_object
+from iotjobs_client.exceptions import (
+    AccessDeniedError,
+    ConfigurationError,
+    CredentialsError,
+    InternalServiceError,
+    InvalidArgumentError,
+    InvalidRequestError,
+    IoTJobsError,
+    MalformedResponseError,
+    PaginationError,
+    RequestTimeoutError,
+    ResourceNotFoundError,
+    ServiceError,
+    ServiceUnavailableError,
+    ThrottlingError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Never
+
+_E = TypeVar("_E", bound=IoTJobsError)
+_FIRST_FAULT = 500
+
+
+def _by_name(table: dict[type[_E], str]) -> dict[str, type[_E]]:
+    """Return the error classes by each of the names that ``table`` lists for them.
+
+    botocore's classes are known by their names, because older versions of botocore lack some of
+    them, and a program with a stand-in for a client may not import botocore at all.
+    """
+    return {name: kind for kind, names in table.items() for name in names.split()}
+
+
+# A ClientError is mapped by its code, then by its HTTP status.
+_BY_CODE = _by_name(
+    {
+        InvalidRequestError: "InvalidRequestException ValidationError ValidationException",
+        ResourceNotFoundError: "ResourceNotFoundException",
+        ServiceUnavailableError: """
+            RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException
+        """,
+        InternalServiceError: """
+            InternalError InternalException InternalFailure InternalFailureException
+            InternalServerError InternalServerException
+        """,
+        # The codes that botocore's standard retry mode treats as throttling.
+        ThrottlingError: """
+            BandwidthLimitExceeded EC2ThrottledException LimitExceededException
+            PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded
+            RequestThrottled RequestThrottledException SlowDown ThrottledException Throttling
+            ThrottlingException TooManyRequestsException TransactionInProgressException
+        """,
+        # AWS's common errors about the caller, its credentials or its signature.
+        AccessDeniedError: """
+            AccessDenied AccessDeniedException AuthFailure ExpiredToken ExpiredTokenException
+            IncompleteSignature IncompleteSignatureException InvalidAccessKeyId
+            InvalidClientTokenId InvalidSignatureException MissingAuthenticationToken
+            MissingAuthenticationTokenException NotAuthorized OptInRequired RequestExpired
+            RequestTimeTooSkewed SignatureDoesNotMatch UnauthorizedException UnauthorizedOperation
+            UnrecognizedClientException
+        """,
+    }
+)
+_BY_HTTP_STATUS: dict[int, type[ServiceError]] = {
+    **dict.fromkeys((401, 403), AccessDeniedError),
+    429: ThrottlingError,
+    **dict.fromkeys((502, 503, 504), ServiceUnavailableError),
+}
+# Any other of botocore's errors is mapped by its class, or the nearest base class that is listed.
+_BY_CLASS: dict[str, type[IoTJobsError]] = _by_name(
+    {
+        # BotoCoreError stands for most of them, and for those that botocore adds.
+        ConfigurationError: "BotoCoreError InvalidRegionError UndefinedModelAttributeError",
+        InvalidArgumentError: "MissingParametersError ParamValidationError ValidationError",
+        CredentialsError: """
+            CredentialRetrievalError LoginError MetadataRetrievalError NoAuthTokenError
+            NoCredentialsError PartialCredentialsError RefreshWithMFAUnsupportedError SSOError
+            TokenRetrievalError UnknownCredentialError UnknownTokenProviderError
+        """,
+        TransportError: "ConnectionError HTTPClientError IncompleteReadError",
+        RequestTimeoutError: "ConnectTimeoutError ReadTimeoutError",
+        MalformedResponseError: "ChecksumError FlexibleChecksumError ResponseParserError",
+        PaginationError: "PaginationError",
+        ThrottlingError: "CapacityNotAvailableError",  # botocore's own rate limiter raises it.
+    }
+)
+
+# Errors of a program, a file or a prompt from which credentials are obtained.
+_UNOBTAINABLE = (EOFError, FileNotFoundError, PermissionError, RuntimeError, ValueError)
+# botocore's messages if a source of credentials may respond later: the endpoint of a container had
+# a problem, or that of an EC2 instance did not respond.
+_TEMPORARY = re.compile(r"non 200 response (429|5\d\d)|response did not contain: access_key, ")
+
+
+def from_botocore(error: Exception) -> IoTJobsError | None:  # noqa: PLR0911  (a flat list)
+    """Return our error for one of botocore's; ``None`` for an error that is not botocore's."""
+    names = _botocore_bases(error)
+    # To obtain credentials botocore may call STS or SSO, run a program or read a file.
+    if _is_raised_in("botocore.credentials", error) and (names or isinstance(error, _UNOBTAINABLE)):
+        return _credentials_error(error, f"{type(error).__name__}: {error}")
+    if "ClientError" in names:
+        return _from_response(getattr(error, "response", None))
+    if _is_raised_in("botocore.parsers", error):
+        return MalformedResponseError(f"{type(error).__name__}: {error}")
+    # botocore computes the port of the endpoint's URL when it signs a request.
+    if isinstance(error, ValueError) and _is_raised_in("botocore.auth", error):
+        return ConfigurationError(str(error))
+    if _is_of_ca_bundle(error):
+        return ConfigurationError(str(error))
+    kind = _kind(names)
+    if kind is None:
+        return None
+    if issubclass(kind, CredentialsError):
+        return _credentials_error(error, str(error))
+    return kind(str(error))
+
+
+def _credentials_error(error: Exception, text: str) -> CredentialsError:
+    ours = CredentialsError(text)
+    ours.is_retryable = any(map(_is_temporary, _chain(error)))
+    return ours
+
+
+def _botocore_bases(error: BaseException) -> list[str]:
+    return [
+        base.__name__ for base in type(error).__mro__ if base.__module__.startswith("botocore.")
+    ]
+
+
+def _kind(names: Sequence[str]) -> type[IoTJobsError] | None:
+    return next((_BY_CLASS[name] for name in names if name in _BY_CLASS), None)
+
+
+def raise_mapped(error: Exception) -> Never:
+    """Raise our error from one of botocore's; raise any other error again as it is."""
+    ours = from_botocore(error)
+    try:
+        if ours is None:
+            raise error
+        raise ours from error
+    finally:
+        del ours, error  # Their tracebacks refer to this frame: they would form a cycle.
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield ``error`` and the errors that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_raised_in(module: str, error: Exception) -> bool:
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__") == module:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _is_of_ca_bundle(error: Exception) -> bool:
+    """Return whether a file of certificates cannot be read, as opposed to a failed connection."""
+    return "SSLError" in _botocore_bases(error) and any(
+        isinstance(cause, (FileNotFoundError, IsADirectoryError, PermissionError))
+        or getattr(cause, "library", None) in ("PEM", "X509")
+        for cause in _chain(error)
+    )
+
+
+def _is_temporary(error: BaseException) -> bool:
+    names = _botocore_bases(error)
+    if "ClientError" in names:
+        return _from_response(getattr(error, "response", None)).is_retryable
+    kind = _kind(names)
+    is_transport = kind is not None and issubclass(kind, TransportError)
+    return is_transport or bool(names and _TEMPORARY.search(str(error)))
+
+
+def _from_response(response: object) -> ServiceError:
+    # A stub may leave out any part, or set one of another type.
+    error = member(response, "Error", Mapping)
+    metadata = member(response, "ResponseMetadata", Mapping)
+    code = member(error, "Code", str) or None
+    if code is not None:  # "namespace#Code:url", which some versions of botocore do not split
+        code = code.rpartition("#")[2].partition(":")[0]
+    status = member(metadata, "HTTPStatusCode", int)
+    retries = member(metadata, "RetryAttempts", int)
+    return service_error(code, status)(
+        member(error, "Message", str) or "",
+        code=code,
+        http_status=status,
+        request_id=to_request_id(metadata),
+        attempts=None if retries is None else retries + 1,
+    )
+
+
+def service_error(code: str | None, status: int | None) -> type[ServiceError]:
+    """Return our class for a response with this code and HTTP status."""
+    ours = _BY_CODE.get(code or "") or _BY_HTTP_STATUS.get(status or 0)
+    if ours is not None:
+        return ours
+    return ServiceError if status is None or status < _FIRST_FAULT else InternalServiceError
+
+
+def to_request_id(metadata: object) -> str | None:
+    request_id: str | None = member(metadata, "RequestId", str)
+    if request_id is None:  # botocore does not read it from a 5xx without a body.
+        request_id = member(member(metadata, "HTTPHeaders", Mapping), "x-amzn-requestid", str)
+    return request_id
+
+
+def member(container: object, name: str, kind: type) -> Any:
+    value = container.get(name) if is_object(container) else None
+    return value if isinstance(value, kind) else None

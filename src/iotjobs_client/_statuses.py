@@ -1,0 +1,29 @@
+"""The order of the statuses in an execution's life, and the argument ``status`` of a listing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from iotjobs_client._arguments import broken_rule, is_encodable, wrong_argument
+from iotjobs_client.models import JobExecutionStatus
+
+LIFECYCLE = {status: rank for rank, status in enumerate(JobExecutionStatus)}
+# A status that we do not know may lead to a terminal one, so it is listed before those.
+_UNKNOWN_RANK = LIFECYCLE[JobExecutionStatus.IN_PROGRESS] + 0.5
+
+
+def to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus, ...]:
+    """Return the statuses to list, in the order of the listing; none for all."""
+    if value is None:
+        return ()
+    if not isinstance(value, Iterable):
+        raise wrong_argument("status", "a status, several of them or None", value)
+    words = [value] if isinstance(value, str) else list(value)
+    if not words:
+        raise broken_rule("status", "be one status or more, or None for all, not empty")
+    for word in words:
+        is_status = isinstance(word, JobExecutionStatus) and is_encodable(word)
+        if not is_status and not (isinstance(word, str) and word in LIFECYCLE):
+            raise wrong_argument("status", f"one of {', '.join(LIFECYCLE)}", word)
+    statuses = {JobExecutionStatus(word) for word in words}
+    return tuple(sorted(statuses, key=lambda s: (LIFECYCLE.get(s, _UNKNOWN_RANK), s.value)))
