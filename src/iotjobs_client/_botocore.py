@@ -17,7 +17,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any
 
 from iotjobs_client._arguments import broken_rule, is_object
-from iotjobs_client._botocore_errors import member, raise_mapped, to_request_id
+from iotjobs_client._botocore_errors import member, raise_mapped, to_request_id, wrapped_error
 from iotjobs_client._version import __version__
 from iotjobs_client.exceptions import (
     ConfigurationError,
@@ -67,7 +67,11 @@ def build_client(*, session: Any = None, profile_name: str | None = None, **opti
 def register_handlers(client: Any) -> None:
     """Register our event handlers with ``client`` if it is a botocore client; they stay there."""
     if _is_botocore_client(client):
-        for event, handler in (("before-parse", _read_body), ("before-send", _prepare_request)):
+        for event, handler in (
+            ("before-send", _prepare_request),
+            ("needs-retry", _raise_wrapped),
+            ("before-parse", _read_body),
+        ):
             name = f"{event}.iot.{ServiceError.operation}"
             client.meta.events.register(name, handler, unique_id=f"iotjobs-client.{event}")
 
@@ -133,8 +137,11 @@ def _checked(response: Any) -> tuple[Mapping[str, Any], str | None]:
     request_id = to_request_id(metadata)
     headers: Any = member(metadata, "HTTPHeaders", Mapping) or {}
     # If our handler was inactive, botocore read a truncated body or a proxy's page as one without
-    # members. Stubs and mocks have no headers, and the body "{}" is valid.
-    if headers and headers.get("content-length") != "2" and not response.keys() & _MEMBERS:
+    # members. A wrapper around a client may return anything. Stubs and mocks have no headers, and
+    # the body "{}" is valid.
+    is_empty = not response.keys() - {"ResponseMetadata"}
+    is_empty = is_empty and (not headers or headers.get("content-length") == "2")
+    if not is_empty and not response.keys() & _MEMBERS:
         raise MalformedResponseError(_NO_MEMBER, request_id=request_id)
     return response, request_id
 
@@ -220,6 +227,13 @@ def _prepare_request(request: Any, **_: object) -> None:
             )
     agent = f"{_header(request, 'User-Agent')} iotjobs-client/{__version__}"
     request.headers["User-Agent"] = agent.strip()
+
+
+def _raise_wrapped(caught_exception: Exception | None, **_: object) -> None:
+    """Handle ``needs-retry``: raise the error of a signal handler, which botocore would retry."""
+    error = wrapped_error(caught_exception) if _is_our_call.get() else None
+    if error is not None:
+        raise error
 
 
 def _header(request: Any, name: str) -> str:

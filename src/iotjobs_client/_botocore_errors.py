@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 _E = TypeVar("_E", bound=IoTJobsError)
 _FIRST_FAULT = 500
+# The modules whose errors botocore expects while it sends a request.
+_SENDING_MODULES = frozenset(
+    ("asyncio", "botocore", "builtins", "concurrent", "http", "socket", "ssl", "urllib3")
+)
 
 
 def _by_name(table: dict[type[_E], str]) -> dict[str, type[_E]]:
@@ -143,6 +147,7 @@ def _kind(names: Sequence[str]) -> type[IoTJobsError] | None:
 
 def raise_mapped(error: Exception) -> Never:
     """Raise our error from one of botocore's; raise any other error again as it is."""
+    error = wrapped_error(error) or error
     ours = from_botocore(error)
     try:
         if ours is None:
@@ -150,6 +155,22 @@ def raise_mapped(error: Exception) -> Never:
         raise ours from error
     finally:
         del ours, error  # Their tracebacks refer to this frame: they would form a cycle.
+
+
+def wrapped_error(error: Exception | None) -> Exception | None:
+    """Return the error of a signal handler, such as a deadline, that botocore wrapped in ``error``.
+
+    botocore wraps any error that is raised while a request is sent. One whose class is defined
+    outside the modules that send requests is the program's own.
+    """
+    for each in _chain(error):
+        if "HTTPClientError" not in _botocore_bases(each):
+            continue
+        inner = getattr(each, "kwargs", {}).get("error")
+        module = type(inner).__module__.partition(".")[0]
+        if isinstance(inner, Exception) and module not in _SENDING_MODULES:
+            return inner
+    return None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -11,12 +11,13 @@ from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from operator import length_hint
+from itertools import repeat
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
 
 from iotjobs_client._arguments import check_job_id, to_max_items, to_page_size
+from iotjobs_client._locked import HasLock, locked
 from iotjobs_client._rate import RateLimiter, Slot
 from iotjobs_client._resume import Position, from_token, to_token
 from iotjobs_client._shared_call import SharedCall
@@ -96,13 +97,17 @@ class JobExecutionPaginator(Iterable[JobExecutionSummary], AsyncIterable[JobExec
 
 @attrs.frozen(eq=False)
 class _Page(Generic[_T]):
-    """One page of a listing. Only its iterator changes, in one step that nothing can interrupt.
+    """One page of a listing. Only ``remaining`` changes.
+
+    ``items`` takes the next item out of it in a single step of C, which neither a signal nor
+    another thread can split, with and without the GIL.
 
     Attributes:
         start: The position of the page.
         executions: The executions that the iteration yields.
         item_count: The number of items at the start: one per execution, or 1 for a page iterator.
-        items: The items that are still to be yielded.
+        remaining: The items that are still to be yielded, the next one last.
+        items: Yields them, and raises ``IndexError`` after the last one.
         end: The position after the page; ``None`` at the end of the listing.
         next: The call that requests the next page; ``None`` if none is to be requested.
     """
@@ -110,16 +115,17 @@ class _Page(Generic[_T]):
     start: Position
     executions: tuple[JobExecutionSummary, ...]
     item_count: int
+    remaining: list[_T]
     items: Iterator[_T]
     end: Position | None
     next: SharedCall[_Page[_T]] | None
 
     def position(self) -> Position | None:
         """Return the position after the items that were yielded; ``None`` at the end."""
-        left = length_hint(self.items)
-        if not left:
+        remaining = len(self.remaining)
+        if not remaining:
             return self.end
-        return self.start.after(self.executions[: self.item_count - left])
+        return self.start.after(self.executions[: self.item_count - remaining])
 
 
 @attrs.frozen(eq=False)
@@ -135,7 +141,7 @@ class _Listing(Generic[_T]):
     def first(self) -> _Page[_T]:
         """Return an empty page before the first one."""
         start, left = self.paginator._start(), self.paginator.max_items
-        return _Page(start, (), 0, iter(()), start, self._next(start, left, set()))
+        return _Page(start, (), 0, [], iter(()), start, self._next(start, left, set()))
 
     def _next(
         self, position: Position | None, left: int | None, seen: set[int]
@@ -170,10 +176,12 @@ class _Listing(Generic[_T]):
         )
         # A page that was yielded before, and is requested once more to find its end, is left out.
         items = () if response.executions and not executions else self.to_items(page)
+        remaining = [*reversed(items)]
+        taken = map(remaining.pop, repeat(-1))
         if left is not None:
             left -= len(executions)
         following_call = self._next(following, left, seen)
-        return _Page(position, executions, len(items), iter(items), end, following_call)
+        return _Page(position, executions, len(items), remaining, taken, end, following_call)
 
     def _request(self, position: Position, seen: set[int], slot: Slot) -> JobExecutionPage:
         paginator = self.paginator
@@ -207,7 +215,7 @@ class _Listing(Generic[_T]):
         return to_token(self.paginator.job_id, self.paginator.status, position)
 
 
-class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
+class _ListingIterator(HasLock, Iterator[_T_co], AsyncIterator[_T_co]):
     """Yields the items of a listing, one page after another.
 
     The current page is the only state. After an error, an interrupt, a cancellation or a fork, the
@@ -215,6 +223,7 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
     """
 
     def __init__(self, paginator: JobExecutionPaginator) -> None:
+        super().__init__()
         self._listing = _Listing(paginator, self._to_items)
         self._page = self._listing.first()
 
@@ -226,9 +235,14 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
     def __next__(self) -> _T_co:
         while True:
             page = self._page
-            # A loop, because an interrupt between a call of next() and its return loses the item.
-            for item in page.items:
-                return item
+            try:
+                # A loop, because an interrupt between a call of next() and its return loses the
+                # item.
+                for item in page.items:
+                    return item
+            except IndexError:
+                if page.remaining:
+                    raise  # A signal handler raised it.
             if page.next is None:
                 raise StopIteration
             self._move(page, page.next.result())
@@ -236,12 +250,17 @@ class _ListingIterator(Iterator[_T_co], AsyncIterator[_T_co]):
     async def __anext__(self) -> _T_co:
         while True:
             page = self._page
-            for item in page.items:
-                return item
+            try:
+                for item in page.items:
+                    return item
+            except IndexError:
+                if page.remaining:
+                    raise
             if page.next is None:
                 raise StopAsyncIteration
             self._move(page, await page.next.wait())
 
+    @locked
     def _move(self, page: _Page[_T_co], following: _Page[_T_co]) -> None:
         """Make ``following`` the current page, unless another thread or task moved on before."""
         if self._page is page:

@@ -11,9 +11,10 @@ from typing import Any, get_args
 
 import pytest
 from botocore.hooks import HierarchicalEmitter
-from support import JOB_ID, owning_client
+from support import JOB_ID, ScriptedClient, owning_client
 
 from iotjobs_client import (
+    IoTJobsClient,
     IoTJobsError,
     MalformedResponseError,
     PaginationError,
@@ -21,7 +22,14 @@ from iotjobs_client import (
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.testing import Fault, LocalEndpoint, NamedFault, RawResponse, make_fleet
+from iotjobs_client.testing import (
+    Fault,
+    LocalEndpoint,
+    NamedFault,
+    RawResponse,
+    make_fleet,
+    make_response,
+)
 
 FLEET = make_fleet(600)  # three pages
 HTML = RawResponse(200, b"<html>log in</html>", {"Content-Type": "text/html"})
@@ -95,6 +103,29 @@ def test_a_response_without_members_is_an_error(fault: Fault) -> None:
         pytest.raises((MalformedResponseError, TransportError)),
     ):
         list(client.list_job_executions_for_job(JOB_ID))
+
+
+@pytest.mark.parametrize(
+    "response",
+    [{"error": "x"}, {"statusCode": 429}, {"data": {"executionSummaries": []}}, {"executions": []}],
+    ids=lambda response: next(iter(response)),
+)
+def test_a_response_that_is_no_page_is_an_error(response: dict[str, Any]) -> None:
+    """A wrapper around a client may return anything; the listing does not end silently."""
+    page = make_response(FLEET[:250], "token")
+    client = IoTJobsClient(ScriptedClient(page, response, make_response(FLEET[250:])))
+    executions = iter(client.list_job_executions_for_job(JOB_ID))
+    found = [next(executions) for _ in range(250)]
+    with pytest.raises(MalformedResponseError, match="neither executionSummaries nor nextToken"):
+        next(executions)
+    assert [*found, *executions] == FLEET
+
+
+@pytest.mark.parametrize("response", [{}, {"ResponseMetadata": {"HTTPStatusCode": 200}}], ids=len)
+def test_a_response_without_any_member_is_an_empty_page(response: dict[str, Any]) -> None:
+    """Stubs and mocks return these for a job without executions."""
+    client = IoTJobsClient(ScriptedClient(response))
+    assert list(client.list_job_executions_for_job(JOB_ID)) == []
 
 
 def test_errors_are_mapped() -> None:

@@ -1,0 +1,117 @@
+"""A deadline that a signal handler raises in the middle of a request passes through unchanged."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import HTTPClientError
+from support import JOB_ID, ScriptedClient, boto3_client, owning_client, wait_until
+
+from iotjobs_client import CredentialsError, IoTJobsClient, TransportError
+from iotjobs_client.testing import LocalEndpoint, make_fleet
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows runs no signal handler during a request"
+)
+FLEET = make_fleet(600)
+MODES: list[Any] = ["legacy", "standard", "adaptive"]
+
+
+class Deadline(Exception):  # noqa: N818  (it is an outcome, not a fault)
+    """The time is over, as Celery's and rq's handlers say it."""
+
+
+@contextmanager
+def deadline_once(condition: Callable[[], bool]) -> Iterator[None]:
+    """Raise a deadline in this thread, from a signal handler, once the condition is true."""
+
+    def handle(*_: object) -> None:
+        raise Deadline
+
+    def send() -> None:
+        wait_until(condition)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    previous = signal.signal(signal.SIGUSR1, handle)
+    thread = Thread(target=send)
+    try:
+        thread.start()
+        yield
+    finally:
+        thread.join()
+        signal.signal(signal.SIGUSR1, previous)
+
+
+@pytest.mark.parametrize("kind", ["owned", "borrowed", "wrapped"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_deadline_ends_the_request_at_once(mode: Any, kind: str) -> None:
+    """It is raised as it is, botocore does not retry, and the iterator continues exactly."""
+    # Nothing of this library runs in a wrapped client that retries, so botocore hides the error.
+    attempts = 1 if kind == "wrapped" else 3
+    retries = {"mode": mode, "total_max_attempts": attempts}
+    with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
+        if kind == "owned":
+            client = owning_client(endpoint.url, retries=retries)
+        else:
+            borrowed = boto3_client(endpoint.url, retries=retries)
+            method = borrowed.list_job_executions_for_job
+            wrapped = SimpleNamespace(list_job_executions_for_job=method)
+            client = IoTJobsClient(wrapped if kind == "wrapped" else borrowed)
+        executions = iter(client.list_job_executions_for_job(JOB_ID))
+        found = [next(executions) for _ in range(250)]
+        with (
+            deadline_once(lambda: len(endpoint.requests) == 2),
+            pytest.raises(Deadline) as caught,
+        ):
+            next(executions)
+        assert len(endpoint.requests) == 2
+        assert "handle" in [entry.name for entry in caught.traceback]
+        assert [*found, *executions] == FLEET
+
+
+def test_a_deadline_while_credentials_are_fetched_passes_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is no CredentialsError, although botocore fetches credentials over HTTP, too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        accepted: list[socket.socket] = []
+        thread = Thread(target=lambda: accepted.append(silent.accept()[0]))
+        thread.start()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+        client = IoTJobsClient(region_name="us-east-1", endpoint_url="http://127.0.0.1:9")
+        try:
+            with deadline_once(lambda: bool(accepted)), pytest.raises(Deadline):
+                list(client.list_job_executions_for_job(JOB_ID))
+        finally:
+            thread.join()
+            accepted[0].close()
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), TimeoutError("x"), socket.gaierror("x"), "x"], ids=type
+)
+def test_an_error_of_a_module_that_sends_requests_is_mapped(error: Any) -> None:
+    """Errors of the standard library that botocore wraps are no deadlines."""
+    client = IoTJobsClient(ScriptedClient(HTTPClientError(error=error)))
+    with pytest.raises(TransportError):
+        list(client.list_job_executions_for_job(JOB_ID))
+
+
+def test_a_deadline_is_no_credentials_error() -> None:
+    """A deadline passes through even if its class is one that reading a file raises."""
+    deadline = type("Deadline", (RuntimeError,), {})()
+    client = IoTJobsClient(ScriptedClient(HTTPClientError(error=deadline)))
+    with pytest.raises(RuntimeError) as caught:
+        list(client.list_job_executions_for_job(JOB_ID))
+    assert caught.value is deadline
+    assert not isinstance(caught.value, CredentialsError)
