@@ -1,4 +1,4 @@
-"""``iotjobs wait``: its requests, its exit codes, and its patience."""
+"""``iotjobs wait``: its requests, its exit codes, and its retries."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from collections.abc import Generator, Iterable, Mapping
@@ -16,7 +15,7 @@ import click
 from iotjobs_client import IoTJobsClient, JobExecutionStatus, ResourceNotFoundError, __version__
 from iotjobs_client.cli._listing import (
     JobNotFound,
-    Patience,
+    Retries,
     TimedOut,
     all_executions,
     latest_batch,
@@ -34,7 +33,8 @@ from iotjobs_client.cli._options import (
     to_time,
 )
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._rows import FORMATS, RowFormatter, format_time, read_rows
+from iotjobs_client.cli._rows import FORMATS, RowFormatter, read_rows
+from iotjobs_client.cli._shell import to_command
 from iotjobs_client.cli._terminal import (
     StatusLine,
     has_colours,
@@ -151,13 +151,15 @@ def list_executions(
     destination: StandardOutput | OutputFile | None = None
 
     def resume_command() -> str:
-        count = 0 if destination is None else destination.count
-        return _to_command(
+        remaining = max_items
+        if max_items is not None and destination is not None:
+            # If max_items were written, the next command lists as many again.
+            remaining = max_items - destination.count or max_items
+        return to_command(
             ctx,
             output_format=output_format,
             output=file,
-            # If max_items were written, the next command lists as many again.
-            max_items=max_items and (max_items - count or max_items),
+            max_items=remaining,
             resume_token=destination and destination.resume_token,
         )
 
@@ -304,9 +306,9 @@ def wait(
     if interval < _MIN_INTERVAL:
         raise click.UsageError(f"--interval must be at least {_MIN_INTERVAL} s, not {interval} s")
     with report_errors(debug=debug), _client(options) as client, StatusLine(job_id) as status_line:
-        patience = Patience(status_line, interval=interval, timeout=timeout)
+        retries = Retries(status_line, interval=interval, timeout=timeout)
         try:
-            outcome = wait_until_done(client, job_id, patience, status_line)
+            outcome = wait_until_done(client, job_id, retries, status_line)
         except TimedOut:
             status_line.print_error(f"iotjobs: job {job_id!r} is not done after {timeout:g} s")
             ctx.exit(_EXIT_TIMED_OUT)
@@ -333,26 +335,3 @@ def _default_format(file: Path | None) -> str:
     if file is None:
         return "table" if sys.stdout.isatty() else "ndjson"
     return "csv" if file.suffix.lower() == ".csv" else "ndjson"
-
-
-def _to_command(ctx: click.Context, **changes: Any) -> str:
-    """Return the command of ``ctx`` for a shell, with ``changes`` to the values of its options.
-
-    Options are written as ``--name=value``, and ``--`` precedes the job ID if needed, because a
-    value may begin with a dash.
-    """
-    values = {**ctx.params, **changes}
-    words = ctx.command_path.split()
-    for option in ctx.command.params:
-        # Two options may set the same value. The first one is written.
-        value = values.pop(option.name, None)
-        if not isinstance(option, click.Option) or value in (None, False, ()):
-            continue
-        name = max(option.opts, key=len)
-        if value is True:
-            words.append(name)
-        elif value != option.get_default(ctx):
-            text = ",".join(value) if option.multiple else value
-            words.append(f"{name}={format_time(text) if isinstance(text, datetime) else text}")
-    job_id: str = ctx.params["job_id"]
-    return shlex.join([*words, *(["--"] if job_id.startswith("-") else []), job_id])

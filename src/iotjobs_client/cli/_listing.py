@@ -1,4 +1,4 @@
-"""The pages of a listing: requested with patience, and written as rows."""
+"""The pages of a listing: requested with retries, and written as rows."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from iotjobs_client import (
     JobExecutionStatus,
     JobExecutionSummary,
 )
+from iotjobs_client.cli._format import format_count
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._rows import RowFormatter, format_count
-from iotjobs_client.cli._terminal import Signals, StatusLine
+from iotjobs_client.cli._rows import RowFormatter
+from iotjobs_client.cli._signals import Signals
+from iotjobs_client.cli._terminal import StatusLine
 from iotjobs_client.rollout import latest_per_thing
 
 _MAX_CONSECUTIVE_ERRORS = 10
@@ -37,7 +39,7 @@ class TimedOut(Exception):  # noqa: N818  (it is an outcome, not a fault)
     """The time for the command is over."""
 
 
-class Patience:
+class Retries:
     """Repeats requests that failed with a retryable error; ten such errors in a row are raised.
 
     Args:
@@ -112,8 +114,8 @@ def with_progress(
 def all_executions(
     listing: JobExecutionPaginator, status_line: StatusLine
 ) -> Iterator[JobExecutionSummary]:
-    """Yield the executions of ``listing``, with patience and progress."""
-    for page in with_progress(Patience(status_line).pages(listing), status_line):
+    """Yield the executions of ``listing``, with retries and progress."""
+    for page in with_progress(Retries(status_line).pages(listing), status_line):
         yield from page.executions
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 
 from iotjobs_client import JobExecutionStatus
-from iotjobs_client.cli._rows import parse_time
+from iotjobs_client.cli._format import parse_time
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}

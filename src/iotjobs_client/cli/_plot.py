@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from iotjobs_client import JobExecutionStatus
+from iotjobs_client.cli._format import format_count
 from iotjobs_client.cli._output import OutputFile
-from iotjobs_client.cli._rows import format_count
 from iotjobs_client.rollout import RolloutSummary
 
 _SUFFIXES = (".svg", ".png")

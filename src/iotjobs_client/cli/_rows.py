@@ -9,8 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timezone
-from functools import lru_cache
+from datetime import datetime
 from io import StringIO
 from itertools import chain
 from typing import Any, TextIO
@@ -19,6 +18,7 @@ import attrs
 import click
 
 from iotjobs_client import JobExecutionSummary
+from iotjobs_client.cli._format import COLOURS, format_time, parse_time, to_printable
 
 FORMATS = ("table", "ndjson", "csv", "names")
 _MEMBERS = tuple(field.name for field in attrs.fields(JobExecutionSummary))
@@ -26,61 +26,12 @@ FIELDS = ("thing_name", *_MEMBERS)
 _TIMES = tuple(name for name in _MEMBERS if name.endswith("_at"))
 # Spreadsheets treat a cell that begins with one of these as a formula.
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
-COLOURS = {
-    "SUCCEEDED": "green",
-    "FAILED": "red",
-    "TIMED_OUT": "red",
-    "REJECTED": "red",
-    "IN_PROGRESS": "yellow",
-}
 # The table omits the ARN, which is long and adds nothing to the thing's name.
 _COLUMNS = ("thing_name", "status", *(n for n in _MEMBERS if n not in ("thing_arn", "status")))
 # A narrow terminal loses these columns, the first one first.
 _DISPENSABLE = ("retry_attempt", "queued_at", "started_at", "execution_number", "last_updated_at")
 _HEADINGS = {"execution_number": "#", "retry_attempt": "retry"}
-# Times are most of a row. Tables make them three times as fast as isoformat() or format().
-_TWO_DIGITS = [f"{number:02}" for number in range(60)]
-_THREE_DIGITS = [f"{number:03}" for number in range(1000)]
 _to_json_string = json.JSONEncoder().encode  # faster than json.dumps
-
-
-def to_printable(text: str) -> str:
-    r"""Return ``text`` with escapes such as ``\x1b`` in place of unprintable characters."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def format_count(count: int, noun: str) -> str:
-    """Return a count with its noun, such as ``1 thing`` or ``1,000 things``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def format_time(time: datetime) -> str:
-    """Return a UTC time such as ``2026-01-01T00:00:00.060Z``.
-
-    The fraction has three digits, or six if the time is not a whole number of milliseconds.
-    """
-    micros = time.microsecond
-    fraction = f"{micros:06}" if micros % 1000 else _THREE_DIGITS[micros // 1000]
-    hour, minute = _TWO_DIGITS[time.hour], _TWO_DIGITS[time.minute]
-    day, second = _format_day(time.toordinal()), _TWO_DIGITS[time.second]
-    return f"{day}T{hour}:{minute}:{second}.{fraction}Z"
-
-
-@lru_cache
-def _format_day(ordinal: int) -> str:
-    return date.fromordinal(ordinal).isoformat()
-
-
-def parse_time(text: str) -> datetime:
-    """Return the time of an ISO 8601 text; without an offset, it is in UTC.
-
-    Raises:
-        ValueError: It is no ISO 8601 time that Python can read.
-    """
-    time = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith(("Z", "z")) else text)
-    return time.replace(tzinfo=time.tzinfo or timezone.utc)
 
 
 def to_record(execution: JobExecutionSummary) -> dict[str, str | int | None]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import attrs
+
 from iotjobs_client import (
     IoTJobsClient,
     JobExecutionPage,
     JobExecutionStatus,
     JobExecutionSummary,
 )
-from iotjobs_client.cli._listing import Patience
+from iotjobs_client.cli._listing import Retries
 from iotjobs_client.cli._terminal import StatusLine
 from iotjobs_client.rollout import latest_per_thing
 
@@ -21,15 +23,28 @@ _Status = JobExecutionStatus | list[JobExecutionStatus] | None
 _UNSUCCESSFUL = [s for s in JobExecutionStatus if s.is_terminal and s is not _SUCCEEDED]
 
 
+@attrs.frozen
+class _State:
+    """The state of a job at a check.
+
+    Attributes:
+        reason_to_wait: Why the job is not done; ``None`` if it is.
+        unsuccessful: The number of things that did not succeed, by status, if the job is done.
+    """
+
+    reason_to_wait: str | None = None
+    unsuccessful: Counter[str] = attrs.field(factory=Counter[str])
+
+
 def wait_until_done(
-    client: IoTJobsClient, job_id: str, patience: Patience, status_line: StatusLine
+    client: IoTJobsClient, job_id: str, retries: Retries, status_line: StatusLine
 ) -> Counter[str]:
     """Wait until no execution of the job is QUEUED or IN_PROGRESS.
 
     Args:
         client: The client that sends the requests.
         job_id: The job to wait for.
-        patience: It repeats failed requests, and waits between two checks.
+        retries: It repeats failed requests, and waits between two checks.
         status_line: The line that shows the reason to wait.
 
     Returns:
@@ -37,34 +52,34 @@ def wait_until_done(
 
     Raises:
         IoTJobsError: A request failed with an error that is not retryable, or ten times.
-        TimedOut: The timeout of ``patience`` has passed.
+        TimedOut: The timeout of ``retries`` has passed.
     """
-    while isinstance(state := _check(client, job_id, patience), str):
-        status_line.show(f"{job_id}: {state}")
-        patience.pause()
-    return state
+    while (state := _check(client, job_id, retries)).reason_to_wait is not None:
+        status_line.show(f"{job_id}: {state.reason_to_wait}")
+        retries.pause()
+    return state.unsuccessful
 
 
-def _check(client: IoTJobsClient, job_id: str, patience: Patience) -> str | Counter[str]:
-    """Return the reason to wait, or the number of things that did not succeed, by status."""
+def _check(client: IoTJobsClient, job_id: str, retries: Retries) -> _State:
+    """Return whether to wait, or how many things did not succeed."""
 
     def pages(status: _Status, *, prefetch: bool = False) -> Iterator[JobExecutionPage]:
-        return patience.pages(
+        return retries.pages(
             client.list_job_executions_for_job(job_id, status=status, prefetch=prefetch)
         )
 
     for status in (_QUEUED, _IN_PROGRESS):
         if number := _count(pages(status)):
-            return f"{number} {status}"
+            return _State(f"{number} {status}")
     has_succeeded = _count(pages(_SUCCEEDED)) is not None
     if not has_succeeded and _count(pages(None)) is None:
-        return "no executions yet"
+        return _State("no executions yet")
     # An execution may have failed and been queued for a retry since the first request.
     if number := _count(pages(_QUEUED)):
-        return f"{number} {_QUEUED}"
+        return _State(f"{number} {_QUEUED}")
     unsuccessful = latest_per_thing(_executions(pages(_UNSUCCESSFUL)))
     if not has_succeeded and not unsuccessful:
-        return "all are in a status that is not known"
+        return _State("all are in a status that is not known")
     # A thing may have succeeded in a later execution, which is only in the listing of succeeded
     # executions. That listing may be long, so request it only if needed.
     succeeded = _executions(pages(_SUCCEEDED, prefetch=True)) if unsuccessful else ()
@@ -72,7 +87,8 @@ def _check(client: IoTJobsClient, job_id: str, patience: Patience) -> str | Coun
         failed = unsuccessful.get(execution.thing_arn)
         if failed and execution in latest_per_thing([execution, failed]).values():
             del unsuccessful[execution.thing_arn]
-    return Counter(str(execution.status) for execution in unsuccessful.values())
+    counts = Counter(str(execution.status) for execution in unsuccessful.values())
+    return _State(unsuccessful=counts)
 
 
 def _count(pages: Iterable[JobExecutionPage]) -> str | None:

@@ -1,0 +1,41 @@
+"""The commands that ``iotjobs`` prints, written for a shell."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+from typing import Any, cast
+
+import click
+
+from iotjobs_client.cli._format import format_time
+
+
+def to_command(ctx: click.Context, **changes: Any) -> str:
+    """Return the command of ``ctx`` for a shell, with ``changes`` to the values of its options.
+
+    Options are written as ``--name=value``, and ``--`` precedes the job ID if needed, because a
+    value may begin with a dash.
+    """
+    values = {**ctx.params, **changes}
+    words = ctx.command_path.split()
+    for option in ctx.command.params:
+        # Two options may set the same value. The first one is written.
+        value = values.pop(option.name, None)
+        if not isinstance(option, click.Option) or value in (None, False, ()):
+            continue
+        name = max(option.opts, key=len)
+        if value is True:
+            words.append(name)
+        elif value != option.get_default(ctx):
+            words.append(f"{name}={_to_text(value)}")
+    job_id: str = ctx.params["job_id"]
+    return shlex.join([*words, *(["--"] if job_id.startswith("-") else []), job_id])
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, tuple):
+        return ",".join(cast("tuple[str, ...]", value))
+    return str(value)
