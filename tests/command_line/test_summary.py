@@ -206,8 +206,12 @@ ROW = '{"thing_arn": "arn:aws:iot:us-east-1:123456789012:thing/a", "status": "FA
         (ROW.replace('"FAILED"', '"FAILED", "retry_attempt": "1"'), 1),
         ("thing_name,thing_arn,status,execution_number\na,arn:a,FAILED,one\n", 1),
         ("thing_name,thing_arn,status\na,arn:a,FAILED\nb,arn:b\n", 2),
+        (f"{ROW}\n{'[' * 200_000}", 2),
     ],
-    ids=["table", "text", "list", "status", "time", "type", "number", "csv number", "csv cells"],
+    ids=[
+        *("table", "text", "list", "status", "time", "type", "number", "csv number", "csv cells"),
+        "nesting",
+    ],
 )
 def test_a_wrong_row_is_named(rows: str, number: int) -> None:
     """The message has the number of the row, the file and the rule; the exit code is 2."""

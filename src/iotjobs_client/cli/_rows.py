@@ -179,7 +179,7 @@ def read_rows(stream: TextIO) -> Iterator[JobExecutionSummary]:
         for record in records:
             yield _to_execution(record)
             number += 1
-    except (csv.Error, ValueError, TypeError, AttributeError) as error:
+    except (csv.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
         rule = "must be as 'iotjobs list' writes it in the format ndjson or csv"
         raise click.UsageError(f"row {number} of {stream.name} {rule}: {error}") from error
 
