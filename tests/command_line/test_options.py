@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from commands import FLEET, PAGE, Clock, Terminal, requested_statuses, run, thin
 from support import JOB_ID, wait_until
 
 from iotjobs_client import AccessDeniedError, ThrottlingError, __version__
-from iotjobs_client.testing import make_execution
+from iotjobs_client.testing import Fault, make_execution
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 RETRIED = [
@@ -277,6 +279,45 @@ def test_debug_prints_the_traceback(command: str, local_endpoint: StartLocalEndp
         f"\niotjobs: job '{JOB_ID}': ListJobExecutionsForJob failed with AccessDenied"
         in outcome.err
     )
+
+
+def test_debug_shows_no_credentials_and_no_forged_line(
+    local_endpoint: StartLocalEndpoint,
+) -> None:
+    """The service's newlines are escaped, and so no line looks like one of the command."""
+    message = "denied\niotjobs: done\nX-Amz-Security-Token: IQoJb3JpZ2lu"
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults={1: AccessDeniedError(message)})
+    outcome = run("list", JOB_ID, "--debug", f"--endpoint-url={with_password(endpoint.url)}")
+    assert outcome.code == 1
+    assert r"denied\niotjobs: done\nX-Amz-Security-Token: …" in outcome.err
+    assert "IQoJb3JpZ2lu" not in outcome.err
+    (line,) = re.findall(r"(?m)^iotjobs: .*$", outcome.err)
+    assert line.startswith(f"iotjobs: job '{JOB_ID}': ")
+
+
+def with_password(url: str) -> str:
+    return url.replace("://", "://me:pass@word@")
+
+
+@pytest.mark.parametrize("faults", [{2: "disconnect"}, {}], ids=["after an error", "for more"])
+def test_no_password_is_printed(
+    faults: Mapping[int, Fault], local_endpoint: StartLocalEndpoint
+) -> None:
+    """The printed command has the URL of the endpoint without the user and the password."""
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults=faults)
+    options = ["--debug", PAGE, "--max-items=10", f"--endpoint-url={with_password(endpoint.url)}"]
+    first = run("list", JOB_ID, *options)
+    assert "word@" not in first.err
+    arguments = first.printed_arguments("To resume" if faults else "There may be more")
+    assert f"--endpoint-url={endpoint.url}" in arguments
+    assert first.names + run(*arguments).names == thing_names(FLEET)[: 10 if faults else 20]
+
+
+def test_no_password_with_a_slash_is_printed(local_endpoint: StartLocalEndpoint) -> None:
+    """A slash that is not percent-encoded ends the host, so no request can be sent."""
+    local_endpoint({JOB_ID: FLEET})
+    outcome = run("list", JOB_ID, "--endpoint-url=http://127.0.0.1:1/word@127.0.0.1:2")
+    assert "--endpoint-url=http://127.0.0.1:2" in outcome.printed_arguments()
 
 
 def test_an_unexpected_error_is_one_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from datetime import datetime
 from typing import Any, cast
@@ -15,7 +16,7 @@ def to_command(ctx: click.Context, **changes: Any) -> str:
     """Return the command of ``ctx`` for a shell, with ``changes`` to the values of its options.
 
     Options are written as ``--name=value``, and ``--`` precedes the job ID if needed, because a
-    value may begin with a dash.
+    value may begin with a dash. A user and a password in the URL of the endpoint are left out.
     """
     values = {**ctx.params, **changes}
     words = ctx.command_path.split()
@@ -38,4 +39,5 @@ def _to_text(value: Any) -> str:
         return format_time(value)
     if isinstance(value, tuple):
         return ",".join(cast("tuple[str, ...]", value))
-    return str(value)
+    # Only a URL contains ://. A password in it may contain @ and /.
+    return re.sub(r"(?<=://).*@", "", str(value))

@@ -16,6 +16,7 @@ from typing_extensions import Self
 from iotjobs_client import InvalidArgumentError, IoTJobsError
 from iotjobs_client.cli._format import to_printable
 from iotjobs_client.cli._signals import SignalReceived, Signals
+from iotjobs_client.exceptions import redact
 
 _EXIT_FAILED, _EXIT_SIGNAL = 1, 128  # The number of the signal is added to 128.
 # Most options have the name of the argument. These are the others.
@@ -179,8 +180,16 @@ def _report(error: BaseException, hints: Iterable[str], *, debug: bool) -> NoRet
     elif not isinstance(error, IoTJobsError):
         text = f"unexpected {type(error).__name__}: {error}; see --debug"
     if debug:
-        for line in traceback.format_exc().splitlines():
-            print_error(line)
+        _print_traceback(error)
     for line in (f"iotjobs: {text}", *hints):
         print_error(line)
     raise click.exceptions.Exit(code)
+
+
+def _print_traceback(error: BaseException) -> None:
+    for part in traceback.TracebackException.from_exception(error).format():
+        text = redact(part.strip("\n"))
+        # Frames are indented, and have several lines. A message stays one line, because the
+        # service's text may contain newlines.
+        for line in text.splitlines() if text.startswith("  ") else [text]:
+            print_error(line)
