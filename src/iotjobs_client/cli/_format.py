@@ -1,4 +1,4 @@
-"""The forms of values in rows, summaries and messages: times, counts, text, and colours."""
+"""The forms of values in rows, summaries and messages: times, counts, and colours."""
 
 from __future__ import annotations
 
@@ -15,13 +15,6 @@ COLOURS = {
 # Times are most of a row. Tables make them three times as fast as isoformat() or format().
 _TWO_DIGITS = [f"{number:02}" for number in range(60)]
 _THREE_DIGITS = [f"{number:03}" for number in range(1000)]
-
-
-def to_printable(text: str) -> str:
-    r"""Return ``text`` with escapes such as ``\x1b`` in place of unprintable characters."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def format_count(count: int, noun: str) -> str:

@@ -18,7 +18,8 @@ import attrs
 import click
 
 from iotjobs_client import JobExecutionSummary
-from iotjobs_client.cli._format import COLOURS, format_time, parse_time, to_printable
+from iotjobs_client._text import to_printable
+from iotjobs_client.cli._format import COLOURS, format_time, parse_time
 
 FORMATS = ("table", "ndjson", "csv", "names")
 _MEMBERS = tuple(field.name for field in attrs.fields(JobExecutionSummary))

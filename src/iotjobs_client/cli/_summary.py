@@ -6,7 +6,8 @@ import json
 import sys
 from datetime import timedelta
 
-from iotjobs_client.cli._format import COLOURS, format_count, format_time, to_printable
+from iotjobs_client._text import to_printable
+from iotjobs_client.cli._format import COLOURS, format_count, format_time
 from iotjobs_client.cli._rows import to_record
 from iotjobs_client.cli._terminal import has_colours
 from iotjobs_client.rollout import Durations, RolloutSummary

@@ -14,9 +14,8 @@ import click
 from typing_extensions import Self
 
 from iotjobs_client import InvalidArgumentError, IoTJobsError
-from iotjobs_client.cli._format import to_printable
+from iotjobs_client._text import redact, to_printable
 from iotjobs_client.cli._signals import SignalReceived, Signals
-from iotjobs_client.exceptions import redact
 
 _EXIT_FAILED, _EXIT_SIGNAL = 1, 128  # The number of the signal is added to 128.
 # Most options have the name of the argument. These are the others.
@@ -160,15 +159,18 @@ def report_errors(
         except (click.ClickException, click.exceptions.Exit):
             raise
         except InvalidArgumentError as error:
-            raise click.UsageError(_with_option_name(str(error))) from error
+            raise click.UsageError(_with_option_name(error)) from error
         except (Exception, SignalReceived) as error:  # noqa: BLE001  (every error is reported)
             with signals.deferred():
                 _report(error, hints(error), debug=debug)
 
 
-def _with_option_name(text: str) -> str:
-    argument, _, rule = text.partition(" must ")
-    return f"{_OPTIONS.get(argument, '--' + argument.replace('_', '-'))} must {rule}"
+def _with_option_name(error: InvalidArgumentError) -> str:
+    argument = error.argument
+    if argument is None:
+        return str(error)
+    option = _OPTIONS.get(argument, f"--{argument.replace('_', '-')}")
+    return option + str(error).removeprefix(argument)
 
 
 def _report(error: BaseException, hints: Iterable[str], *, debug: bool) -> NoReturn:
