@@ -24,6 +24,7 @@ from iotjobs_client import (
     IoTJobsClient,
     JobExecutionIterator,
     JobExecutionPageIterator,
+    JobExecutionStatus,
     JobExecutionSummary,
 )
 from iotjobs_client.testing import LocalEndpoint, make_response
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 JOB_ID = "firmware-42"
 OPERATION = "list_job_executions_for_job"
+PAUSED = JobExecutionStatus("PAUSED")  # a status that is not known
 ONCE: Any = {"total_max_attempts": 1, "mode": "standard"}
 
 

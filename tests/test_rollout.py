@@ -9,9 +9,11 @@ from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import PAUSED
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.rollout import Durations, latest_per_thing, summarize
@@ -137,15 +139,66 @@ def test_the_latest_possible_time_is_accepted() -> None:
     assert summary.curve[-1].at.year == 9999
 
 
+def of_job(job_id: str | None, status: str, **times: Any) -> JobExecutionSummary:
+    """Make an execution of a job on the same thing, with no other times than these."""
+    none = dict.fromkeys(("queued_at", "started_at", "last_updated_at"))
+    return make_execution("pump-7", status, job_id=job_id, **{**none, **times})
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ({"queued_at": START}, {"queued_at": after(1)}),
+        ({"queued_at": START, "started_at": after(9)}, {"queued_at": after(1)}),
+        ({"queued_at": START}, {"started_at": after(1)}),
+        ({"started_at": START}, {"last_updated_at": after(1)}),
+        ({}, {"queued_at": START}),
+    ],
+    ids=["queued", "queued first", "started", "updated", "no time"],
+)
+def test_the_last_execution_of_several_jobs_was_queued_last(
+    earlier: dict[str, Any], later: dict[str, Any]
+) -> None:
+    """A repair job's execution is later than the failure, in any order, whatever its number."""
+    failed = of_job("rollout", "FAILED", execution_number=2, **earlier)
+    repaired = of_job("repair", "SUCCEEDED", execution_number=1, **later)
+    for executions in ([failed, repaired], [repaired, failed]):
+        assert list(latest_per_thing(executions).values()) == [repaired]
+        summary = summarize(executions)
+        assert summary.things == {"SUCCEEDED": 1}
+        assert summary.executions == {"SUCCEEDED": 1, "FAILED": 1}
+
+
+def test_of_two_jobs_at_the_same_time_the_later_one_in_the_input_counts() -> None:
+    """Without a difference in time, the order of the input decides."""
+    first, second = of_job("a", "FAILED"), of_job("b", "SUCCEEDED")
+    assert list(latest_per_thing([first, second]).values()) == [second]
+    assert list(latest_per_thing([second, first]).values()) == [first]
+
+
+def test_equal_executions_of_several_jobs_are_not_merged() -> None:
+    """Three jobs on the same things have three executions of each thing."""
+    fleet = make_fleet(100)
+    jobs = [attrs.evolve(e, job_id=job_id) for job_id in ("a", "b", "c") for e in fleet]
+    summary = summarize(jobs)
+    assert summary.execution_count == 300
+    assert summary.thing_count == 100
+    assert summary.things == summarize(fleet).things
+    assert list(latest_per_thing(jobs).values()) == fleet
+
+
 def test_an_unknown_status_is_counted() -> None:
     """An unknown status counts as unfinished, after the known ones."""
-    summary = summarize([make_execution("a", "PAUSED"), make_execution("b", "CANCELED")])
+    summary = summarize([make_execution("a", PAUSED), make_execution("b", "CANCELED")])
     assert list(summary.executions) == ["CANCELED", "PAUSED"]
     assert summary.things_unfinished == 1
     assert summary.running.count == 1
 
 
-@given(st.lists(st.sampled_from([*JobExecutionStatus, "PAUSED"]), max_size=20), st.randoms())
+@given(
+    st.lists(st.sampled_from([*JobExecutionStatus, PAUSED]), max_size=20),
+    st.randoms(),
+)
 @settings(max_examples=50)
 def test_the_order_of_a_listing_does_not_matter(
     statuses: list[str], shuffler: random.Random

@@ -23,7 +23,9 @@ def test_statuses_come_in_the_order_of_an_execution(seed: int) -> None:
     """Known statuses come in the order of an execution's life, then unknown ones by name."""
     words = [*JobExecutionStatus.__members__, "ARCHIVED", "PAUSED", "WAITING"]
     shuffled = Random(seed).sample(words, len(words))
-    summary = summarize(make_execution(f"thing-{word}", word) for word in shuffled)
+    summary = summarize(
+        make_execution(f"thing-{word}", JobExecutionStatus(word)) for word in shuffled
+    )
     assert list(summary.executions) == words
     assert list(summary.things) == words
     assert list(summary.curve[-1].ended) == list(JobExecutionStatus)[2:]

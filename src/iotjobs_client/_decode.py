@@ -29,11 +29,17 @@ _set_queued_at = _setter("queued_at")
 _set_started_at = _setter("started_at")
 _set_last_updated_at = _setter("last_updated_at")
 _set_retry_attempt = _setter("retry_attempt")
+_set_job_id = _setter("job_id")
 _STATUSES = {status.value: status for status in JobExecutionStatus}
 
 
-def decode(response: Mapping[str, Any], request_id: str | None = None) -> JobExecutionPage:
+def decode(response: Mapping[str, Any], request_id: str | None, job_id: str) -> JobExecutionPage:
     """Return the page in ``response``, without a ``resume_token``.
+
+    Args:
+        response: The response.
+        request_id: The service's id of the request.
+        job_id: The job of the executions, which the response does not name.
 
     Raises:
         MalformedResponseError: The response is not what the API reference describes.
@@ -49,7 +55,7 @@ def decode(response: Mapping[str, Any], request_id: str | None = None) -> JobExe
     else:
         try:
             for item in items or ():  # pyright: ignore[reportUnknownVariableType]  # any JSON
-                executions.append(_to_summary(item))
+                executions.append(_to_summary(item, job_id))
         except TimeoutError:
             raise  # A signal handler that enforces a deadline raised it, not datetime.
         except (ArithmeticError, OSError, ValueError) as error:  # A value is out of its range.
@@ -61,7 +67,7 @@ def decode(response: Mapping[str, Any], request_id: str | None = None) -> JobExe
     return JobExecutionPage(tuple(executions), next_token or None, None, request_id)
 
 
-def _to_summary(item: Any) -> JobExecutionSummary:
+def _to_summary(item: Any, job_id: str) -> JobExecutionSummary:
     # The hot path. Members of the usual type are set as they are, all others through the model's
     # converters. The constructor of a frozen class would convert each of them once more, so they
     # are set through their slots, by setters that are looked up once, above. Together this takes a
@@ -86,6 +92,7 @@ def _to_summary(item: Any) -> JobExecutionSummary:
         new, _from_epoch(updated, _UTC) if type(updated) is float else _to_datetime(updated)
     )
     _set_retry_attempt(new, attempt if type(attempt) is int else to_optional_int(attempt))
+    _set_job_id(new, job_id)
     return new
 
 

@@ -1,4 +1,4 @@
-"""The order of the statuses in an execution's life, and the argument ``status`` of a listing."""
+"""The order of the statuses in an execution's life, and the argument ``status``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ def to_statuses(value: str | Iterable[str] | None) -> tuple[JobExecutionStatus, 
         return ()
     if not isinstance(value, Iterable):
         raise wrong_argument("status", "a status, several of them or None", value)
-    words = [value] if isinstance(value, str) else list(value)
-    if not words:
+    statuses = set(map(to_status, [value] if isinstance(value, str) else value))
+    if not statuses:
         raise broken_rule("status", "be one status or more, or None for all, not empty")
-    for word in words:
-        is_status = isinstance(word, JobExecutionStatus) and is_encodable(word)
-        if not is_status and not (isinstance(word, str) and word in LIFECYCLE):
-            raise wrong_argument("status", f"one of {', '.join(LIFECYCLE)}", word)
-    statuses = {JobExecutionStatus(word) for word in words}
+    if not all(map(is_encodable, statuses)):
+        raise broken_rule("status", "be without lone surrogates")
     return tuple(sorted(statuses, key=lambda s: (LIFECYCLE.get(s, _UNKNOWN_RANK), s.value)))
+
+
+def to_status(value: str) -> JobExecutionStatus:
+    """Return the status; to catch typos, one that is not known must be a JobExecutionStatus."""
+    is_known = isinstance(value, str) and value in LIFECYCLE
+    if not is_known and not isinstance(value, JobExecutionStatus):
+        raise wrong_argument("status", f"one of {', '.join(LIFECYCLE)}", value)
+    return JobExecutionStatus(value)

@@ -221,11 +221,12 @@ class IoTJobsClient:
             self, job_id, status, page_size, max_items, resume_token, prefetch
         )
 
-    def _list_page(self, arguments: Mapping[str, object], slot: Slot) -> JobExecutionPage:
+    def _list_page(self, arguments: Mapping[str, Any], slot: Slot) -> JobExecutionPage:
         # Built before the slot is used: it would be over when the boto3 client is built.
         boto3_client = self.boto3_client
         slot.wait()
-        return decode(*_botocore.list_job_executions_for_job(boto3_client, arguments))
+        response, request_id = _botocore.list_job_executions_for_job(boto3_client, arguments)
+        return decode(response, request_id, arguments["jobId"])
 
 
 def _is_str(value: object) -> bool:

@@ -11,7 +11,13 @@ from enum import Enum
 
 import attrs
 
-from iotjobs_client._arguments import check_thing_arn, to_optional_int, to_utc, wrong_argument
+from iotjobs_client._arguments import (
+    check_job_id,
+    check_thing_arn,
+    to_optional_int,
+    to_utc,
+    wrong_argument,
+)
 
 __all__ = ["JobExecutionPage", "JobExecutionStatus", "JobExecutionSummary"]
 
@@ -78,6 +84,17 @@ def _to_status(value: str) -> JobExecutionStatus:
     return JobExecutionStatus(value)
 
 
+def _to_optional_job_id(value: str | None) -> str | None:
+    return None if value is None else check_job_id(value)
+
+
+def _to_text(time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    text = time.isoformat(timespec="microseconds" if time.microsecond % 1000 else "milliseconds")
+    return text.replace("+00:00", "Z")
+
+
 @attrs.frozen
 class JobExecutionSummary:
     """One execution of a job on one thing.
@@ -97,6 +114,9 @@ class JobExecutionSummary:
         started_at: When the thing began (``startedAt``); absent while it is queued.
         last_updated_at: When it last changed (``lastUpdatedAt``).
         retry_attempt: How many retries preceded this execution (``retryAttempt``).
+        job_id: The job (``jobId``), as the listing sets it; ``None`` if it is not known. It is not
+            compared, because the service does not send it with an execution. So a set merges equal
+            executions of two jobs.
 
     Raises:
         InvalidArgumentError: A member is not of its type.
@@ -115,11 +135,37 @@ class JobExecutionSummary:
     started_at: datetime | None = attrs.field(default=None, converter=to_utc)
     last_updated_at: datetime | None = attrs.field(default=None, converter=to_utc)
     retry_attempt: int | None = attrs.field(default=None, converter=to_optional_int)
+    job_id: str | None = attrs.field(default=None, eq=False, converter=_to_optional_job_id)
 
     @property
     def thing_name(self) -> str:
         """The name of the thing, which follows ``:thing/`` in its ARN."""
         return self.thing_arn.rpartition(":thing/")[2]
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the members and the name of the thing, as values of JSON.
+
+        Returns:
+            The row that ``iotjobs list`` writes: ``job_id``, ``thing_name`` and the other members.
+            Times are ISO 8601 in UTC, such as ``"2026-01-01T00:00:00.060Z"``, with three digits
+            of a second, or six if the service sent more.
+
+        >>> import json
+        >>> from iotjobs_client.testing import make_execution
+        >>> json.dumps(make_execution("pump-7", "QUEUED").to_dict())
+        '{"job_id": null, "thing_name": "pump-7", "thing_arn": "arn:...:thing/pump-7", ...}'
+        """
+        return {
+            "job_id": self.job_id,
+            "thing_name": self.thing_name,
+            "thing_arn": self.thing_arn,
+            "status": self.status.value,
+            "execution_number": self.execution_number,
+            "queued_at": _to_text(self.queued_at),
+            "started_at": _to_text(self.started_at),
+            "last_updated_at": _to_text(self.last_updated_at),
+            "retry_attempt": self.retry_attempt,
+        }
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from contextlib import suppress
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -40,7 +40,7 @@ class _PageSource(Protocol):
     @property
     def _rate(self) -> RateLimiter: ...
 
-    def _list_page(self, arguments: Mapping[str, object], slot: Slot) -> JobExecutionPage: ...
+    def _list_page(self, arguments: Mapping[str, Any], slot: Slot) -> JobExecutionPage: ...
 
 
 @attrs.frozen(eq=False)
@@ -185,10 +185,7 @@ class _Listing(Generic[_T]):
 
     def _request(self, position: Position, seen: set[int], slot: Slot) -> JobExecutionPage:
         paginator = self.paginator
-        arguments: dict[str, object] = {
-            "jobId": paginator.job_id,
-            "maxResults": paginator.page_size,
-        }
+        arguments: dict[str, Any] = {"jobId": paginator.job_id, "maxResults": paginator.page_size}
         if paginator.status:
             arguments["status"] = paginator.status[position.status_index].value
         if position.next_token is not None:

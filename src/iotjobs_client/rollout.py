@@ -4,10 +4,10 @@ The functions take any iterable of executions and read it once; they make no req
 :func:`latest_per_thing` keeps one execution of each thing in memory. :func:`summarize` keeps all
 executions, because it must count an execution once that the listing contains in two states.
 
-An execution is identified by its thing and its ``execution_number``. A listing of several statuses
-contains an execution twice if its status changed during the listing. The later state comes last,
-and only that one counts. An execution without a number is identified by its ``queued_at``.
-Executions of a thing that have neither count as one.
+An execution is identified by its job, its thing and its ``execution_number``. A listing of several
+statuses contains an execution twice if its status changed during the listing. The later state comes
+last, and only that one counts. An execution without a number is identified by its ``queued_at``.
+Executions of a job on a thing that have neither count as one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from heapq import nlargest
 from typing import TypeVar
@@ -27,6 +27,7 @@ from iotjobs_client._statuses import LIFECYCLE
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 
 _V = TypeVar("_V")
+_LatestByJob = dict[tuple[str | None, str], JobExecutionSummary]
 
 __all__ = ["CurvePoint", "Durations", "RolloutSummary", "latest_per_thing", "summarize"]
 
@@ -140,10 +141,15 @@ def latest_per_thing(
 ) -> dict[str, JobExecutionSummary]:
     """Return the last execution of each thing.
 
-    If a job retries, a thing has several executions. The last one has the highest
+    If a job retries, a thing has several executions. The last one of a job has the highest
     ``execution_number``. If either of two executions has no number, the one with the later
     ``queued_at`` is the last; if either has no ``queued_at``, the one that comes later in
     ``executions`` is the last.
+
+    If the executions are of several jobs, the last execution of each job is compared with those of
+    the other jobs. The last one of all has the latest ``queued_at``, or ``started_at`` or
+    ``last_updated_at`` if it has no earlier one of these times. One that has no time comes before
+    all others, and the later one in ``executions`` is the last of two with equal times.
 
     Args:
         executions: A listing, or any part of one.
@@ -157,10 +163,10 @@ def latest_per_thing(
     >>> [execution.status.value for execution in latest_per_thing([retried, failed]).values()]
     ['SUCCEEDED']
     """
-    latest: dict[str, JobExecutionSummary] = {}
+    latest: _LatestByJob = {}
     for execution in executions:
         _update_latest(latest, execution)
-    return latest
+    return _latest_of_all_jobs(latest)
 
 
 def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) -> RolloutSummary:
@@ -190,7 +196,7 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
     waiting, running, queued, started, updated = (array("d") for _ in range(5))
     ended: dict[JobExecutionStatus, array[float]] = {}
     for group, counts in ((latest, latest_counts), (earlier, earlier_counts)):
-        for execution in group.values():
+        for execution in group:
             status = execution.status
             counts[status] += 1
             queued_at, started_at, updated_at = map(
@@ -217,7 +223,7 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
         failed_last=tuple(
             nlargest(
                 failures,
-                (execution for execution in latest.values() if execution.status in _FAILED),
+                (execution for execution in latest if execution.status in _FAILED),
                 key=lambda execution: execution.last_updated_at or _EARLIEST,
             )
         ),
@@ -227,44 +233,61 @@ def summarize(executions: Iterable[JobExecutionSummary], *, failures: int = 10) 
 
 def _split_latest(
     executions: Iterable[JobExecutionSummary],
-) -> tuple[dict[str, JobExecutionSummary], dict[Hashable, JobExecutionSummary]]:
-    """Return the last execution of each thing by ARN, and the earlier ones by their key."""
-    latest: dict[str, JobExecutionSummary] = {}
+) -> tuple[Collection[JobExecutionSummary], Collection[JobExecutionSummary]]:
+    """Return the last executions of the things, and all earlier ones."""
+    latest: _LatestByJob = {}
     earlier: dict[Hashable, JobExecutionSummary] = {}
     for execution in executions:
         superseded = _update_latest(latest, execution)
         if superseded is not None:
             earlier.pop(_key(execution), None)  # Drop an older state of the same execution.
             earlier[_key(superseded)] = superseded
-    return latest, earlier
+    last = _latest_of_all_jobs(latest)
+    superseded_by_jobs = (e for e in latest.values() if last[e.thing_arn] is not e)
+    return last.values(), [*earlier.values(), *superseded_by_jobs]
 
 
 def _update_latest(
-    latest: dict[str, JobExecutionSummary], execution: JobExecutionSummary
+    latest: _LatestByJob, execution: JobExecutionSummary
 ) -> JobExecutionSummary | None:
-    """Store ``execution`` in ``latest`` if it is the last one of its thing.
+    """Store ``execution`` in ``latest`` if it is the last one of its job and thing.
 
     Returns:
-        The earlier of the thing's two executions, which is not in ``latest``; ``None`` if
-        ``execution`` is the first one of its thing or a newer state of the last one.
+        The earlier of the two executions, which is not in ``latest``; ``None`` if ``execution`` is
+        the first one, or a newer state of the last one.
     """
-    arn = execution.thing_arn
-    last = latest.setdefault(arn, execution)
-    if last is execution or _identity(last) == _identity(execution):
-        latest[arn] = execution
+    key = execution.job_id, execution.thing_arn
+    last = latest.setdefault(key, execution)
+    if _identity(last) == _identity(execution):
+        latest[key] = execution
         return None
     if not _is_later(execution, last):
         return execution
-    latest[arn] = execution
+    latest[key] = execution
     return last
 
 
+def _latest_of_all_jobs(latest: _LatestByJob) -> dict[str, JobExecutionSummary]:
+    """Return the last execution of each thing by its ARN."""
+    last: dict[str, JobExecutionSummary] = {}
+    for execution in latest.values():
+        arn = execution.thing_arn
+        if _first_time(execution) >= _first_time(last.setdefault(arn, execution)):
+            last[arn] = execution
+    return last
+
+
+def _first_time(execution: JobExecutionSummary) -> datetime:
+    times = execution.queued_at, execution.started_at, execution.last_updated_at
+    return next(filter(None, times), _EARLIEST)
+
+
 def _key(execution: JobExecutionSummary) -> Hashable:
-    return execution.thing_arn, _identity(execution)
+    return execution.job_id, execution.thing_arn, _identity(execution)
 
 
 def _identity(execution: JobExecutionSummary) -> Hashable:
-    """Return the value that distinguishes ``execution`` from others of the same thing."""
+    """Return the value that distinguishes ``execution`` from others of its job and thing."""
     number = execution.execution_number
     return execution.queued_at if number is None else number
 

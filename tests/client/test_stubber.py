@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import StubAssertionError
 from botocore.stub import Stubber
-from support import JOB_ID, OPERATION, to_item
+from support import JOB_ID, OPERATION, PAUSED, to_item
 
 from iotjobs_client import (
     AccessDeniedError,
@@ -107,7 +107,7 @@ def test_a_stubbed_error_is_mapped_and_the_listing_continues(
 def test_unusual_values_of_a_stub_are_accepted(stubber: Stubber) -> None:
     """Unknown statuses, integer and naive times, and an empty response are accepted."""
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    item = to_item(make_execution(status="PAUSED"))
+    item = to_item(make_execution(status=PAUSED))
     item["jobExecutionSummary"] |= {
         "queuedAt": int(moment.timestamp()),
         "startedAt": moment.replace(tzinfo=None),

@@ -146,10 +146,10 @@ def test_a_dash_is_standard_output(local_endpoint: StartLocalEndpoint, tmp_path:
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("rows.csv", "thing_name,"),
-        ("rows.CSV", "thing_name,"),
-        ("rows.ndjson", '{"thing_name": '),
-        ("csv", '{"thing_name": '),
+        ("rows.csv", "job_id,"),
+        ("rows.CSV", "job_id,"),
+        ("rows.ndjson", '{"job_id": '),
+        ("csv", '{"job_id": '),
     ],
 )
 def test_the_suffix_of_a_file_selects_csv(

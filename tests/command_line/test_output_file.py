@@ -75,8 +75,8 @@ def test_more_executions_are_appended(local_endpoint: StartLocalEndpoint, tmp_pa
     assert len(file.read_text().splitlines()) == 9
     run(*first.printed_arguments("There may be more"))
     head, *rows = file.read_text().splitlines()
-    assert head.startswith("thing_name,")
-    assert [row.partition(",")[0] for row in rows] == thing_names(FLEET[:16])
+    assert head.startswith("job_id,")
+    assert [row.split(",")[1] for row in rows] == thing_names(FLEET[:16])
 
 
 def test_links_and_permissions_stay(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import pytest
 from commands import FLEET, fail_full_disk, run
-from support import JOB_ID
+from support import JOB_ID, PAUSED
 
 from iotjobs_client import JobExecutionSummary
 from iotjobs_client.cli import _plot
@@ -32,7 +32,9 @@ def files() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "fleet", [FLEET, [make_execution("a", "PAUSED")]], ids=["fleet", "unknown status"]
+    "fleet",
+    [FLEET, [make_execution("a", PAUSED)]],
+    ids=["fleet", "unknown status"],
 )
 def test_a_plot_names_its_lines(
     fleet: list[JobExecutionSummary], local_endpoint: StartLocalEndpoint

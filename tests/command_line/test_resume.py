@@ -240,5 +240,5 @@ def test_headings_are_written_once(local_endpoint: StartLocalEndpoint) -> None:
     first = run("list", JOB_ID, "--format=csv")
     second = first.resume()
     head, *rows = (first.out + second.out).splitlines()
-    assert head.startswith("thing_name,")
-    assert [row.partition(",")[0] for row in rows] == ["a"]
+    assert head.startswith("job_id,")
+    assert [row.split(",")[1] for row in rows] == ["a"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from commands import FLEET, PAGE, Clock, run
-from support import JOB_ID
+from support import JOB_ID, PAUSED
 
-from iotjobs_client import AccessDeniedError, ThrottlingError
+from iotjobs_client import AccessDeniedError, JobExecutionStatus, ThrottlingError
 from iotjobs_client.testing import make_execution, make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -37,7 +37,7 @@ def test_a_table_has_dashes_for_unknown_values(local_endpoint: StartLocalEndpoin
     """Names and statuses are neither markup nor control sequences."""
     fleet = [
         make_execution("[red]\x1b[2J", "FAILED", last_updated_at=None),
-        make_execution("b", "[b]:smile:\x1b[2J", started_at=None),
+        make_execution("b", JobExecutionStatus("[b]:smile:\x1b[2J"), started_at=None),
     ]
     local_endpoint({JOB_ID: fleet})
     words = split_lines(run("summary", JOB_ID).out)
@@ -60,7 +60,7 @@ def test_json_has_the_same_values(local_endpoint: StartLocalEndpoint) -> None:
     fleet = [
         make_execution("a", "FAILED"),
         make_execution("a", "SUCCEEDED", execution_number=2),
-        make_execution("b", "TIMED_OUT\x7f", started_at=None),
+        make_execution("b", JobExecutionStatus("TIMED_OUT\x7f"), started_at=None),
         make_execution("c", "REJECTED"),
     ]
     local_endpoint({JOB_ID: fleet})
@@ -72,7 +72,12 @@ def test_json_has_the_same_values(local_endpoint: StartLocalEndpoint) -> None:
         "job_id": JOB_ID,
         "executions": {
             "total": 4,
-            "by_status": {"SUCCEEDED": 1, "FAILED": 1, "REJECTED": 1, "TIMED_OUT\x7f": 1},
+            "by_status": {
+                "SUCCEEDED": 1,
+                "FAILED": 1,
+                "REJECTED": 1,
+                JobExecutionStatus("TIMED_OUT\x7f"): 1,
+            },
         },
         "things": {
             "total": 3,
@@ -80,7 +85,7 @@ def test_json_has_the_same_values(local_endpoint: StartLocalEndpoint) -> None:
             "failed": 1,
             "withdrawn": 0,
             "unfinished": 1,
-            "by_status": {"SUCCEEDED": 1, "REJECTED": 1, "TIMED_OUT\x7f": 1},
+            "by_status": {"SUCCEEDED": 1, "REJECTED": 1, JobExecutionStatus("TIMED_OUT\x7f"): 1},
         },
         "waiting_seconds": {"count": 3, "median": 60.0, "p90": 60.0, "max": 60.0},
         "running_seconds": {"count": 3, "median": 60.0, "p90": 60.0, "max": 60.0},
@@ -146,7 +151,7 @@ def test_rows_of_a_list_give_the_same_summary(
     fleet = [
         *make_fleet(300),
         make_execution("=1+1,\"'", "FAILED", queued_at=None, started_at=None, retry_attempt=None),
-        make_execution("-1", "PAUSED", execution_number=None, last_updated_at=None),
+        make_execution("-1", PAUSED, execution_number=None, last_updated_at=None),
     ]
     endpoint = local_endpoint({JOB_ID: fleet})
     file = tmp_path / "rows"

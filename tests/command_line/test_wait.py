@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from commands import FLEET, Clock, interrupt, requested_statuses, run
-from support import JOB_ID
+from support import JOB_ID, PAUSED
 
 from iotjobs_client import (
     AccessDeniedError,
@@ -112,7 +112,9 @@ def test_a_retry_that_is_queued_between_requests_counts(
 
 
 @pytest.mark.parametrize(
-    "fleet", [[], [make_execution("a", "PAUSED")]], ids=["no executions", "unknown status"]
+    "fleet",
+    [[], [make_execution("a", PAUSED)]],
+    ids=["no executions", "unknown status"],
 )
 def test_a_job_that_only_looks_done_is_waited_for(
     fleet: list[JobExecutionSummary],

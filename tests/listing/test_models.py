@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from datetime import datetime, timedelta, timezone, tzinfo
 from time import tzset
@@ -91,7 +92,7 @@ class TestJobExecutionSummary:
         """The other members are None by default, as in a response without them."""
         summary = JobExecutionSummary(thing_arn=ARN, status="FAILED")
         assert summary.status is JobExecutionStatus.FAILED
-        assert attrs.astuple(summary)[2:] == (None,) * 5
+        assert attrs.astuple(summary)[2:] == (None,) * 6
 
     @pytest.mark.parametrize(
         ("arn", "name"),
@@ -118,10 +119,46 @@ class TestJobExecutionSummary:
 
     @pytest.mark.parametrize("status", ["FAILED", "PAUSED"])
     def test_it_can_be_pickled_and_copied(self, status: str) -> None:
-        """The result equals the original."""
-        summary = make_execution("pump-7", status, retry_attempt=None)
-        assert pickle.loads(pickle.dumps(summary)) == summary
-        assert copy.deepcopy(summary) == summary
+        """The result equals the original, and has its job."""
+        summary = make_execution("pump-7", JobExecutionStatus(status), job_id="firmware-42")
+        for twin in (pickle.loads(pickle.dumps(summary)), copy.deepcopy(summary)):
+            assert twin == summary
+            assert twin.job_id == "firmware-42"
+
+    def test_the_job_is_shown_but_not_compared(self) -> None:
+        """Equality is about what the service said of the execution."""
+        summary, other = (make_execution(job_id=job_id) for job_id in ("firmware-42", None))
+        assert {summary, other} == {other}
+        assert "job_id='firmware-42'" in repr(summary)
+        with pytest.raises(InvalidArgumentError, match="job_id must be 1 to 64 characters"):
+            make_execution(job_id="firmware 42")
+
+    def test_a_summary_as_a_dict_has_values_of_json(self) -> None:
+        """Times are text with three digits of a second, or six if they are needed."""
+        summary = make_execution(
+            "pump-7",
+            job_id="firmware-42",
+            queued_at=NOON,
+            started_at=NOON + timedelta(microseconds=60_001),
+            last_updated_at=None,
+        )
+        row = summary.to_dict()
+        assert (
+            json.loads(json.dumps(row))
+            == row
+            == {
+                "job_id": "firmware-42",
+                "thing_name": "pump-7",
+                "thing_arn": summary.thing_arn,
+                "status": "SUCCEEDED",
+                "execution_number": 1,
+                "queued_at": "2026-01-01T12:00:00.000Z",
+                "started_at": "2026-01-01T12:00:00.060001Z",
+                "last_updated_at": None,
+                "retry_attempt": 0,
+            }
+        )
+        assert type(row["status"]) is str
 
     @pytest.mark.parametrize(
         ("given", "kept"),

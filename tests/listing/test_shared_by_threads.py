@@ -21,23 +21,26 @@ from iotjobs_client import IoTJobsClient, JobExecutionIterator
 from iotjobs_client.testing import make_fleet, make_response
 
 THREADS = 8
-PAGES, PAGE_SIZE = 400, 250
 
 
 @cache
-def page(number: int) -> dict[str, Any]:
+def page(number: int, size: int, pages: int) -> dict[str, Any]:
     """Return a page of executions that are numbered through all pages."""
-    response = make_response(make_fleet(PAGE_SIZE), str(number + 1) if number + 1 < PAGES else None)
-    for position, item in enumerate(response["executionSummaries"], number * PAGE_SIZE):
+    response = make_response(make_fleet(size), str(number + 1) if number + 1 < pages else None)
+    for position, item in enumerate(response["executionSummaries"], number * size):
         item["jobExecutionSummary"]["executionNumber"] = position
     return response
 
 
 class LargeJob:
-    """Lists a hundred thousand executions without work for each of them."""
+    """Lists pages of executions, which are made once."""
+
+    def __init__(self, size: int, pages: int) -> None:
+        self.size = size
+        self.pages = pages
 
     def list_job_executions_for_job(self, *, nextToken: str = "0", **_: Any) -> dict[str, Any]:  # noqa: N803
-        return page(int(nextToken))
+        return page(int(nextToken), self.size, self.pages)
 
 
 def run_threads(*targets: Callable[[], None]) -> None:
@@ -55,46 +58,46 @@ def run_threads(*targets: Callable[[], None]) -> None:
         thread.join()
 
 
-def start(*, prefetch: bool) -> JobExecutionIterator:
-    client = IoTJobsClient(LargeJob())
+def start(size: int, pages: int, *, prefetch: bool) -> JobExecutionIterator:
+    client = IoTJobsClient(LargeJob(size, pages))
     return iter(client.list_job_executions_for_job(JOB_ID, prefetch=prefetch))
 
 
 @with_and_without_prefetch
 def test_each_execution_goes_to_one_thread(prefetch: bool) -> None:  # noqa: FBT001
     """Eight threads that share an iterator get a hundred thousand executions once each."""
-    executions = start(prefetch=prefetch)
+    executions = start(250, 400, prefetch=prefetch)
     found: list[list[int | None]] = []
 
     def take() -> None:
         found.append([execution.execution_number for execution in executions])
 
     run_threads(*[take] * THREADS)
-    assert Counter(chain(*found)) == Counter(range(PAGES * PAGE_SIZE))
+    assert Counter(chain(*found)) == Counter(range(100_000))
 
 
-def to_count(token: str) -> int:
+def to_count(token: str, size: int) -> int:
     """Return how many executions come before the position in a resume token."""
     content = urlsafe_b64decode(token + "=" * (-len(token) % 4))[8:]
     head, _, fingerprints = content.partition(b"\n")
-    return int(json.loads(head)[4] or 0) * PAGE_SIZE + len(fingerprints) // 6
+    return int(json.loads(head)[4] or 0) * size + len(fingerprints) // 6
 
 
 @with_and_without_prefetch
 def test_the_token_never_goes_back(prefetch: bool) -> None:  # noqa: FBT001
     """While threads take executions, the tokens that another one reads only move forward."""
-    executions = start(prefetch=prefetch)
+    executions = start(2, 4_000, prefetch=prefetch)
     counts: list[int] = []
 
     def read() -> None:
         while (token := executions.resume_token) is not None:
-            counts.append(to_count(token))
+            counts.append(to_count(token, 2))
 
     def take() -> None:
         for _ in executions:
             pass
 
-    run_threads(read, *[take] * THREADS)
+    run_threads(read, *[take] * (THREADS // 2))
     assert counts == sorted(counts)
 
 

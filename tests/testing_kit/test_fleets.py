@@ -87,6 +87,7 @@ class TestMakeFleet:
             ({"size": True}, "size must be"),
             ({"size": 1.0}, "size must be"),
             ({"size": 1, "statuses": []}, "statuses must be one status or more"),
+            ({"size": 1, "statuses": ["FALED"]}, "status must be one of QUEUED, .*, not 'FALED'"),
             ({"size": 1, "statuses": {}}, "statuses must be one status or more"),
             ({"size": 1, "statuses": 5}, "statuses must be one status or more"),
             ({"size": 1, "statuses": {"FAILED": 0}}, "statuses must be .* with a weight"),

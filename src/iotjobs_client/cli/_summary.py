@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from iotjobs_client._text import to_printable
 from iotjobs_client.cli._format import COLOURS, format_count, format_time
-from iotjobs_client.cli._rows import to_record
 from iotjobs_client.cli._terminal import has_colours
 from iotjobs_client.rollout import Durations, RolloutSummary
 
@@ -33,7 +32,7 @@ def to_json(job_id: str | None, summary: RolloutSummary) -> str:
         },
         "waiting_seconds": _to_seconds(summary.waiting),
         "running_seconds": _to_seconds(summary.running),
-        "failed_last": [to_record(execution) for execution in summary.failed_last],
+        "failed_last": [execution.to_dict() for execution in summary.failed_last],
     }
     return json.dumps(content, indent=2) + "\n"
 

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from iotjobs_client._arguments import is_object, to_int, to_utc, wrong_argument
+from iotjobs_client._statuses import to_status
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class ExecutionFields(TypedDict, total=False):
     started_at: datetime | None
     last_updated_at: datetime | None
     retry_attempt: int | None
+    job_id: str | None
 
 
 def make_execution(
@@ -47,7 +49,8 @@ def make_execution(
 
     Args:
         thing_name: The name of the thing, from which its ARN is made up.
-        status: The status, as a ``JobExecutionStatus`` or a string.
+        status: The status. To catch typos, one that this library does not know must be a
+            ``JobExecutionStatus``.
         **fields: Other members of ``JobExecutionSummary``. By default, the execution is the
             first one, not a retry, and was queued at midnight UTC on 2026-01-01. Unless QUEUED,
             it started a minute after ``queued_at``. Unless QUEUED or IN_PROGRESS, it was last
@@ -57,7 +60,7 @@ def make_execution(
         The execution.
 
     Raises:
-        InvalidArgumentError: A member has the wrong type.
+        InvalidArgumentError: The status is not known, or a member has the wrong type.
 
     >>> make_execution("pump-7", "QUEUED").started_at is None
     True
@@ -79,7 +82,7 @@ def make_execution(
         members["started_at"] = queued_at + minute if started else None
     if "last_updated_at" not in fields:
         members["last_updated_at"] = queued_at + minute * (started + ended)
-    return JobExecutionSummary(status=JobExecutionStatus(status), **members)
+    return JobExecutionSummary(status=to_status(status), **members)
 
 
 def make_fleet(
