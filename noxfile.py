@@ -34,13 +34,12 @@ def runs(version: str) -> bool:
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 FOUND = [version for version in SUPPORTED if version == RUNNING or runs(version)]
 
-# All tests but those of the session "examples". The ignored files have only such tests, and to
-# import moto for them takes longer than to run many tests.
+# The session "examples" runs the other tests. The ignored files have only such tests, and
+# importing moto for them would take longer than running many tests.
 ALL = (
     *("tests", "src", "-m", "not one_python"),
     *("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*"),
 )
-LISTINGS = ("tests/listing", "-m", "not one_python")
 
 
 def run_tests(
@@ -53,24 +52,25 @@ def run_tests(
     session.install(".[cli,plot]", *packages, *group("tests"))
     if upgrades:
         session.install("--upgrade", "--pre", *upgrades)
-    # uv does not compile what it installs. Each process of the tests would compile boto3 again.
+    # uv does not compile the packages that it installs, so each process would compile boto3 again.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
-    # An example continues those before it in its file.
+    # The examples of a file must run in one process, because each continues those before it.
     everything = ("--numprocesses=auto", "--dist=loadfile", *options)
     session.run("pytest", *(session.posargs or everything))
 
 
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
-    """Run all tests on 3.13 and on the newest Python found, and those of listings on the others.
-
-    Listings depend on Python most: on when it runs signals, on its threads and on asyncio. The
-    session "lowest" runs the other tests on the oldest Python.
-    """
-    # With coverage, the tests take 1.5 times the CPU time. Python 3.15 does not need every branch.
+    """Run all tests but the examples on each supported Python found; 3.13 measures coverage."""
+    # Coverage takes half as much CPU time again. Python 3.15 does not need every branch.
     coverage = ("--cov",) if session.python == "3.13" else ()
-    chosen = ALL if session.python in (None, "3.13", *FOUND[-1:]) else LISTINGS
-    run_tests(session, options=(*chosen, *coverage))
+    run_tests(session, options=(*ALL, *coverage))
+
+
+@nox.session(python=FOUND or None)
+def listings(session: nox.Session) -> None:
+    """Run the tests of listings, which depend most on Python's signals, threads and asyncio."""
+    run_tests(session, options=("tests/listing", "-m", "not one_python"))
 
 
 @nox.session
@@ -85,11 +85,11 @@ def newest(session: nox.Session) -> None:
     run_tests(session, options=ALL, upgrades=("boto3", "botocore"))
 
 
-@nox.session(python=SUPPORTED[0] if SUPPORTED[0] in FOUND else None)
+@nox.session(python=SUPPORTED[0])
 def lowest(session: nox.Session) -> None:
     """Run the tests on the oldest Python and the oldest dependencies that the package allows.
 
-    The tests of listings are left out. They use nothing of the dependencies that others do not.
+    The tests of listings are left out, because they use the dependencies as the other tests do.
     """
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"].values()
@@ -123,7 +123,7 @@ def frames(session: nox.Session) -> None:
 
 @nox.session
 def random_sequences(session: nox.Session) -> None:
-    """Run ten thousand random sequences of each kind, where the tests run 200; some minutes."""
+    """Run ten thousand random sequences of each kind instead of 200; takes some minutes."""
     session.install(".", *group("tests"))
     options = ("--hypothesis-profile=nightly", "--timeout=0")
     listing = ("test_random_sequences.py", "test_moves_while_listing.py")
@@ -140,7 +140,7 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """List two million executions over real HTTP with random faults; some minutes."""
+    """List two million executions over real HTTP with random faults; takes some minutes."""
     session.install(".")
     session.run("python", "benchmarks/soak.py", *session.posargs)
 
@@ -154,7 +154,7 @@ def quota(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Ask the package index for known vulnerabilities of the dependencies."""
+    """Check the dependencies for known vulnerabilities; this queries the package index."""
     session.install("pip-audit")
     session.run("pip-audit", "--strict", ".")
 
@@ -174,7 +174,7 @@ def licenses(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style with all rules of ruff that pyproject.toml does not disable; docstrings."""
+    """Check the style with the rules of ruff in pyproject.toml, and that docstrings exist."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -222,7 +222,7 @@ def build(session: nox.Session) -> None:
     again = Path(session.create_tmp(), "again")
     for folder in (Path("dist"), again):
         shutil.rmtree(folder, ignore_errors=True)
-    # The first wheel is built from the sdist, the second one from the source folder.
+    # The first wheel is built from the sdist, and the second one from the source folder.
     session.run("python", "-m", "build", "--installer=uv")
     session.run(
         *("python", "-m", "build", "--installer=uv"), "--sdist", "--wheel", f"--outdir={again}"
@@ -260,6 +260,6 @@ def benchmark(session: nox.Session) -> None:
 
 @nox.session
 def guard(session: nox.Session) -> None:
-    """Check that the library still needs less CPU time than boto3; half a minute."""
+    """Check that the library needs much less CPU time than boto3; takes half a minute."""
     session.install(".")
     session.run("python", "benchmarks/guard.py")

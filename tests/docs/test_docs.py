@@ -223,6 +223,13 @@ def test_every_nox_session_in_the_text_exists(page: str) -> None:
         assert f"\ndef {name}(session" in source
 
 
+def test_contributing_lists_each_nox_session_once() -> None:
+    """Its tables have the sessions of the noxfile."""
+    sessions = re.findall(r"(?m)^def (\w+)\(session: nox", text_of("noxfile.py"))
+    assert len(sessions) > 10
+    assert sorted(re.findall(r"(?m)^\| `(\w+)`", text_of("CONTRIBUTING.md"))) == sorted(sessions)
+
+
 def test_the_commands_in_the_readme_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their options exist, so the commands get as far as building a client."""
     reached: list[str] = []
