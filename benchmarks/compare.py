@@ -1,308 +1,218 @@
 """Compares this library with other ways to list a job, side by side in one run.
 
 All contenders list the same jobs over HTTP on loopback, from a service in another process, one
-after another in each round. Machines are noisy, so the ratios within a round count. The result is
-a page of the documentation and its charts. ``nox -s benchmark`` runs this.
+after another in each round. Machines are noisy, so the ratios within a round count. The results are
+the tables and the chart of docs/benchmarks.md. ``nox -s benchmark`` runs this.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
-import json
 import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
-from typing import TypeVar
 
 from contenders import (
     AIOBOTOCORE,
     AWS_CLI,
     BOTO3,
-    FLOOR,
-    GO,
-    JAVASCRIPT,
+    CAPO,
     JSON,
-    LIMIT,
     OUR_CLI,
     OURS,
-    OURS_BOTOCORE,
-    PACED,
-    PACED_PREFETCH,
     PAGE_SIZE,
     PREFETCH,
-    UTC,
     Measured,
 )
+from report import compared, draw_cpu, figures, spread, table, write_page
 from service import served
-from typing_extensions import Self
+from workers import UTC, Worker, interleave
 
-HERE = Path(__file__).parent
-ZONES = {UTC: "UTC0", "with daylight saving": "CET-1CEST,M3.5.0,M10.5.0/3"}
+DOCS = Path(__file__).parents[1] / "docs"
+MIB = 2**20
+ZONES = {"UTC": UTC, "with daylight saving": "CET-1CEST,M3.5.0,M10.5.0/3"}
 PAGES = 5  # pages per listing with latency
-# The seconds of a request, and those of the consumer's work on a page.
-SITUATIONS = ((0.0, 0.0), (0.02, 0.0), (0.05, 0.02), (0.1, 0.0), (0.1, 0.1), (0.2, 0.1))
-USUAL_THRESHOLD = gc.get_threshold()[0]
+# Each pair has the seconds of a request and of the consumer's work on a page.
+SITUATIONS = ((0.05, 0.02), (0.1, 0.0), (0.1, 0.1), (0.2, 0.1))
 
-K = TypeVar("K")
-
-
-class Worker:
-    """A process that lists a job for each request. The ID of a job is its size."""
-
-    def __init__(self, *command: str | Path, **environment: str) -> None:
-        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**inherited, "TZ": ZONES[UTC], "NODE_NO_WARNINGS": "1", **environment},
-        )
-
-    def list_once(self, url: str, size: int, **options: float) -> Measured:
-        """Return what the contender measured."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        request = {"url": url, "job_id": str(size), **options}
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        measured: Measured = json.loads(self._process.stdout.readline())
-        if measured["count"] != size:
-            raise SystemExit(f"{self._process.args!r} listed {measured['count']:.0f} of {size}")
-        return measured
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._process.communicate()
+Key = tuple[str, str, str]  # contender, interpreter, time zone
 
 
-Start = Callable[[], Worker]
-
-
-def start_python(name: str, python: str = sys.executable, **environment: str) -> Worker:
-    """Start a contender of ``contenders.py``."""
-    return Worker(python, HERE / "contenders.py", name, **environment)
-
-
-def interleave(
-    rounds: int, calls: Mapping[K, Callable[[], Measured]], *, warm_up: bool = True
-) -> dict[K, list[Measured]]:
-    """Call each in every round. The figures of a first round that warms up are dropped."""
-    found: dict[K, list[Measured]] = {name: [] for name in calls}
-    for number in range(-warm_up, rounds):
-        for name, call in calls.items():
-            measured = call()
-            if number >= 0:
-                found[name].append(measured)
-    return found
-
-
-def measure_cpu(
-    rounds: int, url: str, size: int, starts: Mapping[tuple[str, str, str], Start]
-) -> list[tuple[str, str, str, list[Measured]]]:
+def measure_cpu(rounds: int, url: str, size: int, keys: Iterable[Key]) -> dict[Key, list[Measured]]:
     """Measure listings in processes that keep their client."""
     with ExitStack() as stack:
         calls = {
-            key: partial(stack.enter_context(start()).list_once, url, size)
-            for key, start in starts.items()
+            key: partial(stack.enter_context(Worker(*key)).list_once, url, size) for key in keys
         }
-        return [(*key, found) for key, found in interleave(rounds, calls).items()]
+        return interleave(rounds, calls)
 
 
-def start_fresh(start: Start, url: str) -> Measured:
-    """Measure a process from its start to the end of a page."""
-    began = time.perf_counter()
-    with start() as worker:
-        cpu = worker.list_once(url, PAGE_SIZE)["process_cpu"]
-        return {"cpu": cpu, "wall": time.perf_counter() - began}
+def cpu_table(found: Mapping[str, list[Measured]], size: int) -> str:
+    """Format the CPU time of each contender."""
+    header = ("", "CPU per execution", "relative to boto3", f"relative to {JSON}", "peak memory")
+    rows = (
+        (
+            name,
+            figures(runs, "cpu", "µs", scale=size / 1e6, digits=1),
+            compared(runs, found[BOTO3]),
+            compared(runs, found[JSON]),
+            f"{max(run['peak'] for run in runs) / MIB:.0f} MiB",
+        )
+        for name, runs in found.items()
+    )
+    return table(header, rows)
 
 
-def measure_situations(
-    rounds: int, urls: Mapping[float, str]
-) -> list[tuple[float, float, dict[str, list[Measured]]]]:
+def interpreter_table(
+    found: Mapping[Key, list[Measured]], pythons: Iterable[str], size: int
+) -> str:
+    """Format the CPU time by interpreter and time zone."""
+    rows = []
+    for python in pythons:
+        code = "import platform; print(platform.python_version())"
+        number = subprocess.check_output([python, "-c", code], text=True).strip()
+        for text, zone in ZONES.items():
+            boto3, ours = (found[name, python, zone] for name in (BOTO3, OURS))
+            cpu = (figures(runs, "cpu", "µs", scale=size / 1e6, digits=1) for runs in (boto3, ours))
+            rows.append((f"CPython {number}, {text}", *cpu, compared(ours, boto3)))
+    return table(("", BOTO3, OURS, "relative to boto3"), rows)
+
+
+def measure_elapsed(rounds: int, urls: Mapping[float, str]) -> str:
     """Measure elapsed time with latency and with a consumer that works on each page."""
-    found = []
+    rows = []
     with ExitStack() as stack:
-        names = (BOTO3, OURS, PREFETCH, PACED, PACED_PREFETCH)
-        workers = {name: stack.enter_context(start_python(name)) for name in names}
+        workers = {name: stack.enter_context(Worker(name)) for name in (BOTO3, OURS, PREFETCH)}
         for latency, pause in SITUATIONS:
-            for worker in workers.values():
-                worker.list_once(urls[latency], PAGE_SIZE)  # builds the client
             calls = {
                 name: partial(worker.list_once, urls[latency], PAGES * PAGE_SIZE, pause=pause)
                 for name, worker in workers.items()
             }
-            found.append((latency, pause, interleave(rounds, calls, warm_up=False)))
-    return found
-
-
-def keep_all(name: str, url: str, size: int, keep: int = USUAL_THRESHOLD) -> Measured:
-    """Measure a list of all executions, in a new process."""
-    with start_python(name) as worker:
-        worker.list_once(url, PAGE_SIZE)
-        return worker.list_once(url, size, keep=keep)
-
-
-def measure_commands(
-    rounds: int, url: str, sizes: list[int]
-) -> dict[int, dict[str, list[Measured]]]:
-    """Measure the command lines, a process for each listing."""
-    with start_python(OUR_CLI) as ours, start_python(AWS_CLI) as aws:
-        workers = {OUR_CLI: ours, AWS_CLI: aws}
-        for worker in workers.values():
-            worker.list_once(url, PAGE_SIZE)  # compiles modules
-        return {
-            size: interleave(
-                rounds,
-                {name: partial(worker.list_once, url, size) for name, worker in workers.items()},
-                warm_up=False,
+            # These are the times between the first and the last page.
+            times = (
+                [(run["wall"] - run["first"] - pause) * 1000 / (PAGES - 1) for run in runs]
+                for runs in interleave(rounds, calls).values()
             )
-            for size in sizes
-        }
+            cells = (spread(each, 0, " ms") for each in times)
+            rows.append((f"{latency * 1000:.0f} ms", f"{pause * 1000:.0f} ms", *cells))
+    return table(("request", "consumer", BOTO3, OURS, "with `prefetch`"), rows)
 
 
-def build_others(folder: Path) -> tuple[dict[str, Start], list[str]]:
-    """Build the contenders beyond Python, and return their versions as well."""
-    npm = ("npm", "install", "--silent", "--prefix", folder, "@aws-sdk/client-iot")
-    subprocess.run(npm, check=True)
-    modules, go = folder / "node_modules", folder / "contender-go"
-    package = json.loads((modules / "@aws-sdk/client-iot/package.json").read_text())
-    # Debian keeps the sources of Go packages in a GOPATH.
-    path = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(folder / "cache")}
-    build = ("go", "build", "-o", go, HERE / "contender.go")
-    subprocess.run(build, check=True, env={**os.environ, **path})
-    debian = ("dpkg-query", "-W", "-f", "${Version}", "golang-github-aws-aws-sdk-go-v2-dev")
-    go_sdk, go_version, node_version = (
-        subprocess.check_output(command, text=True).strip()
-        for command in (debian, ("go", "env", "GOVERSION"), ("node", "--version"))
-    )
-    javascript = partial(Worker, "node", HERE / "contender.cjs", NODE_PATH=str(modules))
-    return {JAVASCRIPT: javascript, GO: partial(Worker, go)}, [
-        f"{JAVASCRIPT} {package['version']} on Node.js {node_version}",
-        f"{GO} {go_sdk} (Debian's package) with {go_version}",
-    ]
+def start_fresh(name: str, url: str) -> Measured:
+    """Measure a process from its start to the end of a page."""
+    began = time.perf_counter()
+    with Worker(name) as worker:
+        cpu = worker.list_once(url, PAGE_SIZE)["process_cpu"]
+        return {"cpu": cpu, "wall": time.perf_counter() - began}
 
 
-def measure(options: argparse.Namespace, stack: ExitStack) -> dict[str, object]:
-    """Measure everything. The command lines come last, because they take longest."""
-    began, rounds, few = time.monotonic(), options.rounds, min(3, options.rounds)
-    many = min(100_000, max(options.sizes))
-    others: dict[str, Start] = {}
-    versions = [f"{name} {version(name)}" for name in ("boto3", "botocore", "awscli")]
-    if options.others:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        others, more = build_others(Path(folder))
-        versions += more
-    sizes = {options.executions, PAGE_SIZE, PAGES * PAGE_SIZE, many, *options.sizes}
-    latencies = sorted({latency for latency, _ in SITUATIONS})
-    services = [{"latency": latency} for latency in latencies]
-    urls = stack.enter_context(served({str(size): size for size in sizes}, *services))
-    url, usual = urls[0], platform.python_version()
-
-    starts: dict[tuple[str, str, str], Start] = {
-        (usual, UTC, name): partial(start_python, name)
-        for name in (BOTO3, OURS, PREFETCH, LIMIT, FLOOR, JSON)
-    }
-    if options.aiobotocore:
-        starts[usual, UTC, AIOBOTOCORE] = partial(
-            start_python, AIOBOTOCORE, PYTHONPATH=options.aiobotocore
+def measure_start(rounds: int, url: str) -> str:
+    """Measure fresh processes."""
+    names = (BOTO3, OURS, CAPO)
+    found = interleave(rounds, {name: partial(start_fresh, name, url) for name in names})
+    rows = (
+        (
+            name,
+            figures(runs, "wall", "ms", scale=1e-3),
+            figures(runs, "cpu", "ms", scale=1e-3),
+            compared(runs, found[BOTO3]),
         )
-    starts |= {(usual, UTC, name): start for name, start in others.items()}
-    for python in [sys.executable, *options.python]:
-        code = "import platform; print(platform.python_version())"
-        number = subprocess.check_output([python, "-c", code], text=True).strip()
-        for zone, rules in ZONES.items():
-            for name in (BOTO3, OURS, LIMIT, JSON):
-                start = partial(start_python, name, python, TZ=rules)
-                starts.setdefault((number, zone, name), start)
-    fresh: dict[str, Start] = {
-        name: partial(start_python, name) for name in (BOTO3, OURS, OURS_BOTOCORE)
-    } | others
-    most = max(options.sizes)
-    parts: dict[str, Callable[[], object]] = {
-        "cpu": lambda: measure_cpu(rounds, url, options.executions, starts),
-        "fresh": lambda: interleave(
-            rounds, {name: partial(start_fresh, start, url) for name, start in fresh.items()}
-        ),
-        "situations": lambda: measure_situations(few, dict(zip(latencies, urls, strict=True))),
-        "kept": lambda: {name: keep_all(name, url, many)["kept"] for name in (BOTO3, OURS)},
-        "collected": lambda: interleave(
-            few,
-            {
-                threshold: partial(keep_all, OURS, url, most, threshold)
-                for threshold in (USUAL_THRESHOLD, 100_000)
-            },
-            warm_up=False,
-        ),
-        "commands": lambda: measure_commands(few, url, options.sizes),
-    }
-    results: dict[str, object] = {
-        "machine": f"{os.cpu_count()} cores of {processor()}, {platform.system()}",
-        "versions": versions,
-        "awscli": version("awscli"),
-        "usual": usual,
-        "size": options.executions,
-        "many": many,
-        "most": most,
-        "threshold": USUAL_THRESHOLD,
-    }
-    for name, part in parts.items():
-        print(f"{time.monotonic() - began:4.0f} s: {name}", flush=True)
-        results[name] = part()
-    return results | {"minutes": (time.monotonic() - began) / 60}
+        for name, runs in found.items()
+    )
+    return table(("", "elapsed", "CPU", "CPU relative to boto3"), rows)
 
 
-def processor() -> str:
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+def measure_lists(url: str, size: int) -> str:
+    """Measure the memory of a list of all executions, each in a new process."""
+    kept = {}
+    for name in (BOTO3, CAPO, OURS):
+        with Worker(name) as worker:
+            worker.list_once(url, PAGE_SIZE)
+            kept[name] = worker.list_once(url, size, keep=True)["kept"]
+    rows = (
+        (name, f"{found / MIB:.0f} MiB", f"{found / kept[BOTO3]:.2f}")
+        for name, found in kept.items()
+    )
+    return table(("", f"memory of {size:,} executions", "relative to boto3"), rows)
+
+
+def measure_commands(rounds: int, url: str, sizes: Iterable[int]) -> str:
+    """Measure the command lines, a process for each listing."""
+    header = ("executions", "", "CPU", "first row after", "all rows after", "peak memory")
+    rows = []
+    with Worker(OUR_CLI) as ours, Worker(AWS_CLI) as aws:
+        for size in sizes:
+            calls = {
+                OUR_CLI: partial(ours.list_once, url, size),
+                AWS_CLI: partial(aws.list_once, url, size),
+            }
+            found = interleave(rounds, calls)
+            for name, runs in found.items():
+                seconds = (figures(runs, what, "s", digits=2) for what in ("cpu", "first", "wall"))
+                peak = figures(runs, "peak", "MiB", scale=MIB)
+                rows.append((f"{size:,}", f"`{name}`", *seconds, peak))
+            ratios = (
+                f"**{compared(found[OUR_CLI], found[AWS_CLI], what)}**"
+                for what in ("cpu", "first", "wall", "peak")
+            )
+            rows.append((f"{size:,}", "relative to `aws`", *ratios))
+    return table(header, rows)
+
+
+def setup(size: int) -> str:
+    """Describe the machine, the packages and the usual job."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    packages = (BOTO3, "botocore", AIOBOTOCORE, CAPO, "awscli")
+    return (
+        f"Measured with a job of {size:,} executions on CPython {platform.python_version()}, on "
+        f"{os.cpu_count()} cores of {processor}, {platform.system()}, with "
+        f"{', '.join(f'{name} {version(name)}' for name in packages)}."
+    )
 
 
 def main() -> None:
-    """Measure, and write the page."""
+    """Measure everything, and write the page and its chart."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add(
-        "--rounds",
-        type=int,
-        default=9,
-        help="rounds of the short measurements; the others have 3 at most",
-    )
+    add("--rounds", type=int, default=9, help="rounds of the short measurements")
     add("--executions", type=int, default=10_000, metavar="N", help="the size of the usual job")
-    add(
-        "--sizes",
-        type=lambda text: [int(size) for size in text.split(",")],
-        default=[10_000, 100_000, 1_000_000],
-        metavar="N,N,...",
-        help="the sizes of the jobs for whole processes and lists",
-    )
-    add("--others", action="store_true", help="also the SDKs for JavaScript and Go (npm, go)")
-    add("--python", action="append", default=[], help="another interpreter; may be repeated")
-    add("--aiobotocore", metavar="FOLDER", help="where aiobotocore and its botocore are installed")
-    add("--output", type=Path, default=HERE.parent / "docs", help="the folder of the page")
-    add("--json", type=Path, help="write all figures to this file, too")
+    add("--large", type=int, default=200_000, metavar="N", help="the size of the large job")
+    add("--python", action="append", default=[], help="another interpreter")
+    add("--output", type=Path, default=DOCS, help="the folder of the page")
     options = parser.parse_args()
-    from report import write_report
+    rounds, size, large = options.rounds, options.executions, options.large
 
-    options.output.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        text = json.dumps(measure(options, stack))
-    if options.json:
-        options.json.write_text(text)
-    write_report(json.loads(text), options.output)
+    names = (BOTO3, AIOBOTOCORE, CAPO, OURS, PREFETCH, JSON)
+    pythons = [sys.executable, *options.python]
+    usual: dict[str, Key] = {name: (name, sys.executable, UTC) for name in names}
+    keys: set[Key] = {*usual.values(), *product((BOTO3, OURS), pythons, ZONES.values())}
+    latencies = [latency for latency, _ in SITUATIONS]
+    services = [{"latency": latency} for latency in (0.0, *latencies)]
+    with served({PAGE_SIZE, PAGES * PAGE_SIZE, size, large}, *services) as (url, *slow):
+        cpu = measure_cpu(rounds, url, size, sorted(keys))
+        found = {name: cpu[key] for name, key in usual.items()}
+        few = min(3, rounds)
+        parts = {
+            "setup": setup(size),
+            "cpu": cpu_table(found, size),
+            "interpreters": interpreter_table(cpu, pythons, size),
+            "elapsed": measure_elapsed(few, dict(zip(latencies, slow, strict=True))),
+            "start": measure_start(rounds, url),
+            "lists": measure_lists(url, large),
+            "commands": measure_commands(few, url, (size, large)),
+        }
+    write_page(DOCS / "benchmarks.md", parts, options.output)
+    microseconds = {name: [run["cpu"] * 1e6 / size for run in runs] for name, runs in found.items()}
+    draw_cpu(microseconds, options.output / "benchmarks.svg")
 
 
 if __name__ == "__main__":

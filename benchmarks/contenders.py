@@ -1,15 +1,13 @@
-"""Different ways to list a job, each in a process of its own.
+"""Lists a job in different ways, each in a process of its own.
 
-``python contenders.py NAME`` reads requests from standard input, a line of JSON each, and answers
+``python contenders.py NAME`` reads requests from standard input, one line of JSON each, and answers
 each with a line of JSON about one listing. A process keeps its client, as an application would.
-``contender.cjs`` and ``contender.go`` do the same for other languages.
 """
 
 from __future__ import annotations
 
 import atexit
 import gc
-import http.client
 import json
 import os
 import subprocess
@@ -19,13 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 PAGE_SIZE = 250
 REGION = "us-east-1"
 KEYS: dict[str, Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-UTC = "UTC"
-QUOTA = 10.0  # requests per second, AWS's default
 
 Measured = dict[str, float]
 
@@ -69,31 +64,37 @@ def list_with_aiobotocore(url: str, job_id: str) -> Iterator[object]:
 
 
 @cache
-def our_client(url: str, *, is_paced: bool, has_boto3: bool) -> Any:
+def capo_client(url: str) -> Any:
+    """Return one client of capo-iot per service."""
+    from capo_iot import IoTClient
+
+    return IoTClient(
+        region=REGION,
+        endpoint=url,
+        credentials={"access_key": "testing", "secret_key": "testing"},
+    )
+
+
+def list_with_capo(url: str, job_id: str) -> Iterable[object]:
+    """List with capo-iot's iterator."""
+    client = capo_client(url)
+    executions: Iterable[object] = client.iter_list_job_executions_for_job(
+        job_id, max_results=PAGE_SIZE
+    )
+    return executions
+
+
+@cache
+def our_client(url: str) -> Any:
     """Return one client of this library per service."""
     from iotjobs_client import IoTJobsClient
 
-    rate = QUOTA if is_paced else None
-    if has_boto3:
-        return IoTJobsClient(boto3_client(url), requests_per_second=rate)
-    import botocore.session
-
-    client = botocore.session.Session().create_client(
-        "iot", region_name=REGION, endpoint_url=url, **KEYS
-    )
-    return IoTJobsClient(client, requests_per_second=rate)
+    return IoTJobsClient(boto3_client(url))
 
 
-def list_with_ours(
-    url: str,
-    job_id: str,
-    *,
-    prefetch: bool = False,
-    is_paced: bool = False,
-    has_boto3: bool = True,
-) -> Iterable[object]:
+def list_with_ours(url: str, job_id: str, *, prefetch: bool = False) -> Iterable[object]:
     """List with this library."""
-    client = our_client(url, is_paced=is_paced, has_boto3=has_boto3)
+    client = our_client(url)
     executions: Iterable[object] = client.list_job_executions_for_job(job_id, prefetch=prefetch)
     return executions
 
@@ -106,7 +107,7 @@ def parse_json(
     response_dict["body"] = b""
 
 
-def list_at_the_limit(url: str, job_id: str) -> Iterator[object]:
+def list_with_json(url: str, job_id: str) -> Iterator[object]:
     """List with botocore's request and ``json.loads``, which any library on botocore needs."""
     client = boto3_client(url)
     event = "before-parse.iot.ListJobExecutionsForJob"
@@ -120,46 +121,16 @@ def list_at_the_limit(url: str, job_id: str) -> Iterator[object]:
         arguments["nextToken"] = page["nextToken"]
 
 
-def bodies(url: str, job_id: str) -> Iterator[bytes]:
-    """Request the pages without a signature, a retry or a check."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc)
-    query: dict[str, object] = {"maxResults": PAGE_SIZE}
-    while True:
-        connection.request("GET", f"/jobs/{job_id}/things?{urlencode(query)}")
-        body = connection.getresponse().read()
-        yield body
-        query["nextToken"] = json.loads(body[body.rindex(b":") + 1 : -1])
-        if query["nextToken"] is None:
-            connection.close()
-            return
-
-
-kept_bodies = cache(lambda url, job_id: list(bodies(url, job_id)))
-
-
-def parse(pages: Callable[[str, str], Iterable[bytes]], url: str, job_id: str) -> Iterator[object]:
-    """Parse the pages with ``json.loads``."""
-    for body in pages(url, job_id):
-        yield from json.loads(body)["executionSummaries"]
-
-
-BOTO3, AIOBOTOCORE, OURS = "boto3", "aiobotocore", "iotjobs_client"
-PREFETCH, OURS_BOTOCORE = "iotjobs_client, prefetch", "iotjobs_client on botocore"
-PACED, PACED_PREFETCH = "iotjobs_client, paced", "iotjobs_client, prefetch, paced"
-LIMIT, FLOOR, JSON = "botocore + json.loads", "http.client + json.loads", "json.loads"
-JAVASCRIPT, GO = "AWS SDK for JavaScript v3", "AWS SDK for Go v2"
+BOTO3, AIOBOTOCORE, CAPO, OURS = "boto3", "aiobotocore", "capo-iot", "iotjobs_client"
+PREFETCH, JSON = "iotjobs_client, prefetch", "botocore + json.loads"
 AWS_CLI, OUR_CLI = "aws", "iotjobs list"
 LISTINGS: dict[str, Callable[[str, str], Iterable[object]]] = {
     BOTO3: list_with_boto3,
     AIOBOTOCORE: list_with_aiobotocore,
+    CAPO: list_with_capo,
     OURS: list_with_ours,
     PREFETCH: partial(list_with_ours, prefetch=True),
-    OURS_BOTOCORE: partial(list_with_ours, has_boto3=False),
-    PACED: partial(list_with_ours, is_paced=True),
-    PACED_PREFETCH: partial(list_with_ours, is_paced=True, prefetch=True),
-    LIMIT: list_at_the_limit,
-    FLOOR: partial(parse, bodies),
-    JSON: partial(parse, kept_bodies),
+    JSON: list_with_json,
 }
 COMMANDS = {
     AWS_CLI: ("awscli", "iot", "list-job-executions-for-job", "--output", "json", "--job-id"),
@@ -197,27 +168,23 @@ def run_command(name: str, url: str, job_id: str) -> Measured:
     return {"count": count, "cpu": cpu, "wall": wall, "first": first, "peak": peak}
 
 
-def list_once(name: str, url: str, job_id: str, pause: float = 0.0, keep: int = 0) -> Measured:
+def list_once(
+    name: str, url: str, job_id: str, *, pause: float = 0.0, keep: bool = False
+) -> Measured:
     """List the job once: CPU and elapsed seconds, and memory in bytes.
 
-    The consumer sleeps for ``pause`` seconds after each page. If ``keep`` is not 0, it keeps all
-    executions in a list, which grows with this threshold of the garbage collector.
+    The consumer sleeps for ``pause`` seconds after each page, or it keeps all executions in a list.
     """
     gc.collect()
     before, count, first, kept = memory("VmRSS"), 0, 0.0, []
     start, cpu_start = time.perf_counter(), time.process_time()
-    if keep:
-        default = gc.get_threshold()
-        gc.set_threshold(keep, *default[1:])
-        kept = list(LISTINGS[name](url, job_id))
-        gc.set_threshold(*default)
-        count = len(kept)
-    else:
-        for _ in LISTINGS[name](url, job_id):
-            count += 1
-            first = first or time.perf_counter() - start
-            if pause and count % PAGE_SIZE == 0:
-                time.sleep(pause)
+    for execution in LISTINGS[name](url, job_id):
+        count += 1
+        first = first or time.perf_counter() - start
+        if keep:
+            kept.append(execution)
+        if pause and count % PAGE_SIZE == 0:
+            time.sleep(pause)
     return {
         "count": count,
         "cpu": time.process_time() - cpu_start,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import statistics
 from functools import partial
 
-from compare import interleave, start_python
 from contenders import BOTO3, OURS
 from service import served
+from workers import Worker, interleave
 
 HIGHEST_RATIO = 1 / 3
 ROUNDS = 7
@@ -21,9 +21,9 @@ SIZE = 5_000
 def main() -> None:
     """List the same job with both, one after the other."""
     with (
-        served({str(SIZE): SIZE}, {}) as (url,),
-        start_python(BOTO3) as boto3,
-        start_python(OURS) as ours,
+        served({SIZE}, {}) as (url,),
+        Worker(BOTO3) as boto3,
+        Worker(OURS) as ours,
     ):
         workers = {BOTO3: boto3, OURS: ours}
         calls = {name: partial(each.list_once, url, SIZE) for name, each in workers.items()}

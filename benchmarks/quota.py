@@ -18,11 +18,11 @@ from typing import Literal, NamedTuple
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from service import JOB_ID
 
 from iotjobs_client import JobExecutionSummary, ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
+JOB_ID = "firmware-42"
 QUOTA = 10.0  # requests a second
 PAGE_SIZE = 250
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from service import JOB_ID, served
+from service import served
 
 from iotjobs_client import (
     AccessDeniedError,
@@ -72,8 +72,9 @@ def plan(pages: int, chance: random.Random) -> dict[int, Fault]:
 class Soak:
     """One listing of the whole job, and the errors that it met."""
 
-    def __init__(self, url: str, chance: random.Random) -> None:
+    def __init__(self, url: str, job_id: str, chance: random.Random) -> None:
         self.url = url
+        self.job_id = job_id
         self.chance = chance
         self.session = boto3.Session("testing", "testing", region_name="us-east-1")
         self.count = 0
@@ -108,7 +109,7 @@ class Soak:
         prefetch = self.chance.choice((True, False))
         self.met["with prefetch" if prefetch else "without prefetch"] += 1
         return iter(
-            client.list_job_executions_for_job(JOB_ID, resume_token=token, prefetch=prefetch)
+            client.list_job_executions_for_job(self.job_id, resume_token=token, prefetch=prefetch)
         )
 
     def new_client(self) -> IoTJobsClient:
@@ -138,10 +139,10 @@ def main() -> None:
     chance = random.Random(options.seed)
     faults = plan(options.executions // PAGE_SIZE, chance)
 
-    with served(options.executions, {"faults": faults}) as (url,):
+    with served({options.executions}, {"faults": faults}) as (url,):
         before = resources()
         start = time.monotonic()
-        soak = Soak(url, chance)
+        soak = Soak(url, str(options.executions), chance)
         soak.run()
         seconds = time.monotonic() - start
         gc.collect()
