@@ -192,10 +192,12 @@ def workflows(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the package, its tests and its API with mypy and pyright, both strict."""
+    """Check the package and its tests with mypy and pyright, and its API with ty and pyrefly."""
     session.install("-e", ".[cli,plot]", *group("types"))
     session.run("mypy", "src", "tests", "benchmarks", "examples", "conftest.py", "noxfile.py")
     session.run("pyright")
+    session.run("ty", "check", "--error-on-warning", "tests/typing")
+    session.run("pyrefly", "check", "tests/typing")
 
 
 @nox.session
