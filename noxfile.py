@@ -61,7 +61,7 @@ def run_tests(
 
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
-    """Run all tests but the examples on each supported Python found; 3.13 measures coverage."""
+    """Run the tests that may depend on Python on each supported one found, 3.13 with coverage."""
     # Coverage takes half as much CPU time again. Python 3.15 does not need every branch.
     coverage = ("--cov",) if session.python == "3.13" else ()
     run_tests(session, options=(*ALL, *coverage))
