@@ -74,6 +74,20 @@ def listings(session: nox.Session) -> None:
 
 
 @nox.session
+def free_threaded(session: nox.Session) -> None:
+    """Run the tests without the GIL, on the free-threaded Python that runs nox.
+
+    The dependencies that are left out have no wheels for it.
+    """
+    missing = ("coverage", "gevent", "moto", "pytest-cov")
+    session.install(".[cli]", *(each for each in group("tests") if not each.startswith(missing)))
+    session.env["PYTHON_GIL"] = "0"  # The GIL stays off even if an extension module asks for it.
+    session.run("python", "-c", "import sys; sys.exit(sys._is_gil_enabled())")
+    without = ("--ignore-glob=*gevent*", "--ignore=tests/command_line/test_plot.py")
+    session.run("pytest", *(session.posargs or ("--numprocesses=auto", *ALL, *without)))
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run every example of the README and docs, and the tests that need only one Python."""
     run_tests(session, options=("-m", "one_python"))

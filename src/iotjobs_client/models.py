@@ -28,6 +28,8 @@ class JobExecutionStatus(str, Enum):
     A member is a :class:`str`: it equals, hashes, sorts and prints as the service's word.
     A word that this library does not know is kept, not rejected: ``JobExecutionStatus("PAUSED")``
     is a status whose :attr:`is_known` is false. Iterating over the class yields the eight.
+    Type checkers take a ``match`` over the eight for exhaustive. Keep a last ``case _`` for a
+    status that this library does not know.
 
     >>> JobExecutionStatus.TIMED_OUT == "TIMED_OUT"
     True
