@@ -22,13 +22,7 @@ from iotjobs_client.client import IoTJobsClient
 from iotjobs_client.models import JobExecutionSummary
 from iotjobs_client.testing import Fault, LocalEndpoint, StubbedPage
 
-__all__ = [
-    "MakeStubbedClient",
-    "StartLocalEndpoint",
-    "local_endpoint",
-    "pytest_runtest_makereport",
-    "stubbed_client",
-]
+__all__ = ["MakeStubbedClient", "StartLocalEndpoint", "local_endpoint", "stubbed_client"]
 
 
 class MakeStubbedClient(Protocol):
