@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import re
 import runpy
@@ -24,21 +25,25 @@ from iotjobs_client.testing._serve import main
 
 # These tests call the private ``main``, because they replace parts of it in this process.
 
+NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK is Ctrl-Break, which only Windows has.
+SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+needs_signals = pytest.mark.skipif(
+    os.name == "nt", reason="Windows cannot send a signal to one process or thread"
+)
+
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """Restore the signal handlers, which the command replaces."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in signals]
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
-    for number, handler in zip(signals, before, strict=True):
+    for number, handler in before.items():
         signal.signal(number, handler)
 
 
 def environment_in(text: str) -> dict[str, str]:
-    """Return the environment variables in the printed ``export`` lines."""
-    lines = [line.removeprefix("export ") for line in text.splitlines() if line[:7] == "export "]
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+    """Return the environment variables that the printed lines set."""
+    return dict(re.findall(r"(?m)^(?:export |\$env:)(\w+) ?= ?'?([^'$\n]+)'?$", text))
 
 
 def test_it_serves_the_given_jobs_and_faults(
@@ -47,19 +52,18 @@ def test_it_serves_the_given_jobs_and_faults(
     """It prints its URL, serves several jobs with faults, and frees the port at the end."""
     seen: list[Any] = []
 
-    class ThenInterrupted:
-        def wait(self) -> None:
-            text = capsys.readouterr().out
-            seen.append(text)
-            with owning_client(environment_in(text)["AWS_ENDPOINT_URL_IOT"]) as client:
-                executions = iter(client.list_job_executions_for_job("a"))
-                with pytest.raises(ThrottlingError):
-                    next(executions)
-                seen.append(list(executions))
-                seen.append(len(list(client.list_job_executions_for_job("b", status="FAILED"))))
-            raise KeyboardInterrupt
+    def use_and_interrupt(_: float) -> None:
+        text = capsys.readouterr().out
+        seen.append(text)
+        with owning_client(environment_in(text)["AWS_ENDPOINT_URL_IOT"]) as client:
+            executions = iter(client.list_job_executions_for_job("a"))
+            with pytest.raises(ThrottlingError):
+                next(executions)
+            seen.append(list(executions))
+            seen.append(len(list(client.list_job_executions_for_job("b", status="FAILED"))))
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr("iotjobs_client.testing._serve.Event", ThenInterrupted)
+    monkeypatch.setattr("iotjobs_client.testing._serve.sleep", use_and_interrupt)
     jobs = ["--job", "a=3", "--job", "b=40", "--seed", "7"]
     assert main([*jobs, "--fault", "1=ThrottlingError", "--fault", "9=hang"]) == 0
     text, listed, failed = seen
@@ -85,6 +89,7 @@ def test_ctrl_c_ends_it_before_it_serves(
     assert capsys.readouterr() == ("", "")
 
 
+@needs_signals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_cleanly(number: signal.Signals) -> None:
     """It exits with 0 after Ctrl-C and SIGTERM; the printed example works until then."""
@@ -116,6 +121,35 @@ def test_it_stops_cleanly(number: signal.Signals) -> None:
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_does_not_end_a_wait_ends_it(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal just before a wait, and most signals on Windows, do not wake the main thread."""
+
+    def wait_briefly(_: float) -> None:
+        # This sets what a signal sets, but sends none, which would end a system call.
+        _thread.interrupt_main(number)
+        threading.Event().wait(0.01)
+
+    monkeypatch.setattr("iotjobs_client.testing._serve.sleep", wait_briefly)
+    assert main([]) == 0
+
+
+def test_it_prints_what_to_paste_into_powershell(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On Windows, the variables and the script are written for PowerShell."""
+    monkeypatch.setattr("iotjobs_client.testing._serve._IS_WINDOWS", True)
+    monkeypatch.setattr("iotjobs_client.testing._serve.sleep", lambda _: signal.raise_signal(2))
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    with LocalEndpoint({}) as endpoint:
+        assert environment_in(text).keys() == endpoint.environment.keys()
+    assert "\n$env:AWS_PROFILE = $null\n$env:AWS_SESSION_TOKEN = $null\n$env:" in text
+    assert re.search(r"(?s)\n\n@'\nfrom iotjobs_client .*\n'@ \| python -\n", text)
 
 
 @pytest.mark.parametrize(
@@ -201,12 +235,16 @@ def test_the_command_line_can_be_tried_with_one_command(capfd: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     ("script", "code"),
-    [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137)],
+    [
+        ("", 0),
+        ("raise SystemExit(7)", 7),
+        pytest.param("import os; os.kill(os.getpid(), 9)", 137, marks=needs_signals),
+    ],
     ids=["success", "failure", "killed"],
 )
 def test_the_exit_code_is_that_of_the_command(script: str, code: int) -> None:
     """If a signal ended the command, it is 128 and the signal's number, as in a shell."""
-    assert main(["--", "sh", "-c", script]) == code
+    assert main(["--", sys.executable, "-c", script]) == code
 
 
 @contextmanager
@@ -229,6 +267,7 @@ def send_to_main_thread(number: signal.Signals) -> None:
     signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
+@needs_signals
 def test_sigterm_ends_the_command() -> None:
     """The command gets the signal too, and the exit code is its own."""
     has_ended = threading.Event()
@@ -244,6 +283,7 @@ def test_sigterm_ends_the_command() -> None:
             has_ended.set()
 
 
+@needs_signals
 def test_ctrl_c_is_left_to_the_command(tmp_path: Path) -> None:
     """A terminal sends it to the command too, which may continue."""
     fifo = tmp_path / "fifo"
@@ -273,5 +313,6 @@ def test_options_after_the_separator_belong_to_the_command(
 ) -> None:
     """Everything after the first ``--`` belongs to the command, even another one."""
     given = ["--job", "x", "--help", "--", "--port=1"]
-    assert main(["--job", "a=1", "--", "sh", "-c", 'echo "$@"', "sh", *given]) == 0
+    script = "import sys; print(*sys.argv[1:])"
+    assert main(["--job", "a=1", "--", sys.executable, "-c", script, *given]) == 0
     assert capfd.readouterr().out == " ".join(given) + "\n"

@@ -9,7 +9,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from threading import Event
+from time import sleep
 from typing import Any, get_args
 
 from iotjobs_client.exceptions import InvalidArgumentError
@@ -19,23 +19,27 @@ from iotjobs_client.testing._faults import ERRORS
 _FAULTS = (*get_args(NamedFault), *ERRORS)
 _MOST_DIGITS = 7
 _EXIT_NOT_FOUND, _EXIT_SIGNAL = 127, 128
+# Only Windows has SIGBREAK, which Ctrl-Break and closing the console send.
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+]
 # These would take precedence over the credentials of the endpoint.
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+_IS_WINDOWS = os.name == "nt"
 _GREETING = """\
 {jobs} at {url}, until Ctrl-C.
 
-unset {unset}
-{environment}
+{variables}
 
 aws iot list-job-executions-for-job --job-id {job_id} --max-items 3
 
-python - <<'END'
+{start}
 from iotjobs_client import IoTJobsClient
 
 with IoTJobsClient() as client:
     for execution in client.list_job_executions_for_job("{job_id}", max_items=3):
         print(execution.thing_name, execution.status, execution.last_updated_at)
-END
+{end}
 """
 
 
@@ -105,7 +109,7 @@ def to_parser() -> ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until the command ends, or without one, until Ctrl-C or SIGTERM.
+    """Serve until the command ends, or without one, until Ctrl-C, Ctrl-Break or SIGTERM.
 
     Args:
         arguments: The command-line arguments, without the program's name; ``None`` for those of
@@ -125,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len(dict(given)) < len(given):
             parser.error(f"argument --{name}: each {key} may be given only once")
     # A shell may start a background command with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, signal.default_int_handler)
     sizes: dict[str, int] = dict(options.job or [("firmware-42", 1000)])
     with suppress(KeyboardInterrupt):
@@ -146,7 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if command:
                 return _run(command, endpoint)
             print(_greeting(endpoint, sizes), flush=True)
-            Event().wait()
+            # Windows cannot interrupt an endless wait, and a signal may come just before a wait.
+            while True:
+                sleep(1)
     return 0
 
 
@@ -162,11 +168,11 @@ def _run(command: Sequence[str], endpoint: LocalEndpoint) -> int:
         return _EXIT_NOT_FOUND
 
     def pass_on(number: int, _frame: object) -> None:
-        # A terminal sends Ctrl-C to the command too, which decides what to do.
+        # A console sends Ctrl-C and Ctrl-Break to the command too, which decides what to do.
         if number == signal.SIGTERM:
             process.terminate()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, pass_on)
     with process:
         code = process.wait()
@@ -174,12 +180,17 @@ def _run(command: Sequence[str], endpoint: LocalEndpoint) -> int:
 
 
 def _greeting(endpoint: LocalEndpoint, sizes: Mapping[str, int]) -> str:
+    if _IS_WINDOWS:  # For PowerShell.
+        unset, export, start, end = "$env:{} = $null", "$env:{} = '{}'", "@'", "'@ | python -"
+    else:
+        unset, export, start, end = "unset {}", "export {}={}", "python - <<'END'", "END"
+    variables = [unset.format(name) for name in _UNSET]
+    variables += [export.format(*variable) for variable in endpoint.environment.items()]
     return _GREETING.format(
         jobs=" and ".join(f"{job_id} with {size} things" for job_id, size in sizes.items()),
         url=endpoint.url,
-        unset=" ".join(_UNSET),
-        environment="\n".join(
-            f"export {key}={value}" for key, value in endpoint.environment.items()
-        ),
+        variables="\n".join(variables),
         job_id=next(iter(sizes)),
+        start=start,
+        end=end,
     )
