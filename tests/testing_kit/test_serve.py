@@ -315,4 +315,4 @@ def test_options_after_the_separator_belong_to_the_command(
     given = ["--job", "x", "--help", "--", "--port=1"]
     script = "import sys; print(*sys.argv[1:])"
     assert main(["--job", "a=1", "--", sys.executable, "-c", script, *given]) == 0
-    assert capfd.readouterr().out == " ".join(given) + "\n"
+    assert capfd.readouterr().out.rstrip() == " ".join(given)

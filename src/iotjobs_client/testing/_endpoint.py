@@ -7,7 +7,6 @@ import json
 import os
 import re
 import struct
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from email.utils import formatdate
@@ -17,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
 from socketserver import TCPServer
 from threading import TIMEOUT_MAX, Event, Lock, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
@@ -58,6 +58,8 @@ _LARGEST_PORT = 2**16 - 1
 _POSITIONS = range(2**32)
 _NUMBER = re.compile("[1-9][0-9]{0,2}")
 _PATH = re.compile(r"/jobs/([^/]*)/things")
+# freezegun replaces time.monotonic, also where a module imported it, but not inside this object.
+_now = partial(monotonic)
 
 
 @attrs.frozen
@@ -376,13 +378,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log nothing."""
-
-
-def _now() -> float:
-    """Return the seconds of a monotonic clock that also advances inside freezegun's frozen time."""
-    # freezegun replaces time.monotonic, but not time.clock_gettime, which Windows does not have.
-    has_clock = hasattr(time, "clock_gettime")
-    return time.clock_gettime(time.CLOCK_MONOTONIC) if has_clock else time.monotonic()
 
 
 def _unknown_operation(status: int, **headers: str) -> RawResponse:
