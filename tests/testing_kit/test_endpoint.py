@@ -63,6 +63,15 @@ class TestLocalEndpoint:
         assert (found, headers["x-amzn-ErrorType"]) == (status, code)
         assert headers["x-amzn-RequestId"]
 
+    def test_a_refused_status_gets_the_known_ones(self, endpoint: LocalEndpoint) -> None:
+        """The message of the 400 lists the statuses as the API reference writes them."""
+        _, _, body = ask(endpoint, f"/jobs/{JOB_ID}/things", status="failed")
+        expected = (
+            "status must be one of QUEUED, IN_PROGRESS, SUCCEEDED, FAILED, TIMED_OUT, REJECTED, "
+            "REMOVED, CANCELED"
+        )
+        assert body == {"message": expected}
+
     def test_the_responses_match_the_service_model(self) -> None:
         """Each response has the members, names and types of botocore's service model.
 

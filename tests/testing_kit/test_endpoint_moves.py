@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -73,6 +74,14 @@ class TestMove:
             assert list(client.list_job_executions_for_job(JOB_ID)) == [bare]
             retry = endpoint.move(JOB_ID, "pump-7", "QUEUED")
         assert (retry.execution_number, retry.queued_at, retry.last_updated_at) == (1, None, None)
+
+    def test_a_move_follows_the_time_of_queueing(self) -> None:
+        """An execution without an update moves a second after it was queued."""
+        queued = make_execution("pump-7", "QUEUED", last_updated_at=None)
+        with LocalEndpoint({JOB_ID: [queued]}) as endpoint:
+            moved = endpoint.move(JOB_ID, "pump-7", "IN_PROGRESS")
+        assert queued.queued_at is not None
+        assert moved.started_at == moved.last_updated_at == queued.queued_at + timedelta(seconds=1)
 
     @pytest.mark.parametrize(
         ("arguments", "complaint"),
