@@ -92,12 +92,15 @@ def test_the_failures_on_the_page_about_testing_are_real() -> None:
     assert "".join(messages) == block
 
 
-def test_the_command_on_the_page_about_testing_is_valid() -> None:
-    """Its options exist."""
+def test_the_commands_on_the_page_about_testing_are_valid() -> None:
+    """Their options exist."""
     page = (ROOT / "docs" / "testing.md").read_text()
-    (command,) = re.findall(r"^python -m iotjobs_client.testing (.*)$", page, re.MULTILINE)
-    options = to_parser().parse_args(shlex.split(command))
-    assert options.fault == [(3, "disconnect")]
+    commands = re.findall(
+        r"^python -m iotjobs_client.testing (.*?)(?: -- .*)?$", page, re.MULTILINE
+    )
+    options = [to_parser().parse_args(shlex.split(command)) for command in commands]
+    assert options[0].fault == [(3, "disconnect")]
+    assert [each.play for each in options[1:]] == [30, 30, 300]
 
 
 API_PAGES = {

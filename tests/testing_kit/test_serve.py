@@ -172,6 +172,13 @@ def test_it_prints_what_to_paste_into_powershell(
         (["--requests-per-second", "0"], "requests_per_second must be"),
         (["--latency", "-1"], "latency must be"),
         (["--port", "70000"], "port must be"),
+        (["--play", "soon"], "--play: must be a number of seconds, or a duration .*, not 'soon'"),
+        (["--play", "0s"], "play must be a number of seconds above 0"),
+        (["--status", "done"], "the status must be one of QUEUED, .*CANCELED, not 'done'"),
+        (["--status", "FAILED=many"], "the weight must be a number .*, not 'many'"),
+        (["--status", "FAILED=99999999"], "the weight must be .* at most 7 digits"),
+        (["--status", "failed", "--status", "FAILED=2"], "each STATUS may be given only once"),
+        (["--status", "FAILED=0"], "statuses must be .* with a weight above 0"),
     ],
 )
 def test_wrong_arguments_are_refused(
@@ -231,6 +238,44 @@ def test_the_command_line_can_be_tried_with_one_command(capfd: pytest.CaptureFix
     out, err = capfd.readouterr()
     assert out == "thing-0\nthing-1\n"
     assert err.startswith("There may be more: ")
+
+
+PLAY_TO_THE_END = """
+import os, urllib.request
+from iotjobs_client.cli import main
+url = os.environ["AWS_ENDPOINT_URL_IOT"] + "/jobs/firmware-42/things"
+assert b'"QUEUED"' in urllib.request.urlopen(url).read()  # The rollout starts.
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code", "outcome"),
+    [
+        ([], 3, {"CANCELED", "FAILED", "REJECTED", "REMOVED", "TIMED_OUT"}),
+        (["--status", "succeeded"], 0, set()),
+        (["--status", "SUCCEEDED=1", "--status", "FAILED=9"], 3, {"FAILED"}),
+    ],
+    ids=["all", "succeeded", "weighted"],
+)
+def test_a_rollout_is_played_to_its_end(
+    statuses: list[str], code: int, outcome: set[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """``iotjobs wait`` ends with 0 or 3, as ``--status`` says; the default has all outcomes."""
+    command = [sys.executable, "-c", PLAY_TO_THE_END, "wait", "firmware-42"]
+    assert main(["--play", "0.001s", *statuses, "--", *command]) == code
+    assert set(re.findall("[A-Z_]{6,}", capfd.readouterr().out)) == outcome
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("2m", 120), ("1.5h", 5400)])
+def test_the_time_of_a_rollout_has_units(
+    text: str, seconds: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--play`` takes seconds, minutes or hours, and the greeting says how long it takes."""
+    monkeypatch.setattr("iotjobs_client.testing._serve.sleep", lambda _: signal.raise_signal(2))
+    assert main(["--play", text]) == 0
+    note = f"\nThe first request starts a rollout of {seconds} seconds.\n"
+    assert note in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ import re
 import struct
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from email.utils import formatdate
 from functools import partial
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf
 from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
 from socketserver import TCPServer
 from threading import TIMEOUT_MAX, Event, Lock, Thread
@@ -47,6 +49,7 @@ from iotjobs_client.testing._faults import (
     to_error_response,
 )
 from iotjobs_client.testing._job import Job
+from iotjobs_client.testing._play import Play
 from iotjobs_client.testing._session import CREDENTIAL, REGION_NAME, TestingSession
 
 if TYPE_CHECKING:
@@ -97,9 +100,12 @@ class LocalEndpoint:
         faults: What goes wrong, by the number of the request. All requests are counted from 1,
             including botocore's retries.
         port: The port to listen on, 0 to 65535; 0 for a free one.
+        play: Seconds in which the jobs are played: from the first request on, executions are
+            queued, start and end in the order and the proportions of their times. After these
+            seconds, the jobs are as they were passed. ``None`` if they are so from the start.
 
     Raises:
-        InvalidArgumentError: A job ID, the latency, the rate, a fault or the port is wrong.
+        InvalidArgumentError: An argument is wrong.
         OSError: The port is in use.
 
     >>> from iotjobs_client.testing import LocalEndpoint, make_fleet
@@ -119,15 +125,20 @@ class LocalEndpoint:
         requests_per_second: float | None = None,
         faults: Mapping[int, Fault] | None = None,
         port: int = 0,
+        play: float | None = None,
     ) -> None:
         for name, value in (("jobs", jobs), ("faults", faults or {})):
             if not isinstance(value, Mapping):
                 raise wrong_argument(name, "a mapping", value)
         if type(latency) not in (int, float) or not 0 <= latency < TIMEOUT_MAX:
             raise wrong_argument("latency", "a number of seconds of at least 0", latency)
+        if play is not None and (type(play) not in (int, float) or not 0 < play < inf):
+            raise wrong_argument("play", "a number of seconds above 0, or None", play)
         port = to_int("port", port, 0, _LARGEST_PORT)
         to_rate(requests_per_second)
         self._jobs = {check_job_id(job_id): Job(job_id, jobs[job_id]) for job_id in jobs}
+        executions = (e for job in self._jobs.values() for e in job.executions)
+        self._play = None if play is None else Play(executions, play)
         self._latency = latency
         self._rate = requests_per_second
         self._faults = {
@@ -233,7 +244,8 @@ class LocalEndpoint:
         QUEUED can become IN_PROGRESS or any terminal status except TIMED_OUT. IN_PROGRESS can
         become any terminal status. FAILED and TIMED_OUT can become QUEUED, which is a retry: it
         adds an execution with the next ``execution_number`` at the end of the job. You can call
-        this while the job is listed; later responses have the new status.
+        this while the job is listed; later responses have the new status. If the jobs are played,
+        it changes the execution as it is at the end.
 
         Args:
             job_id: The job.
@@ -273,12 +285,13 @@ class LocalEndpoint:
             number = len(self._requests)
             fault = self._faults.get(number)
             is_throttled = self._is_above_rate()
+            moment = None if self._play is None else self._play.moment(_now())
         self._is_closing.wait(self._latency)
         if isinstance(fault, RawResponse):
             return fault, None
         if is_throttled:
             return to_error_response(ThrottlingError("Rate exceeded")), fault
-        return self._list(request, fault, number), fault
+        return self._list(request, moment, fault, number), fault
 
     def _is_above_rate(self) -> bool:
         # A token bucket that holds the requests of one second, like AWS's own.
@@ -292,7 +305,9 @@ class LocalEndpoint:
         self._allowance -= 1
         return False
 
-    def _list(self, request: ListRequest, fault: str | None, number: int) -> RawResponse:
+    def _list(
+        self, request: ListRequest, moment: datetime | None, fault: str | None, number: int
+    ) -> RawResponse:
         violation = _find_violation(request)
         if violation is not None:
             return to_error_response(InvalidRequestError(violation))
@@ -305,7 +320,7 @@ class LocalEndpoint:
             # Each empty page has a different token, because a repeated one would end the listing.
             return _page([], _to_next_token(request, start, number))
         size = int(request.max_results or LARGEST_PAGE)
-        page, next_start = job.page(request.status, start, size)
+        page, next_start = job.page(request.status, start, size, moment)
         if fault == "repeat" and request.next_token is not None:
             return _page(page, request.next_token)
         return _page(page, None if next_start is None else _to_next_token(request, next_start))

@@ -28,6 +28,8 @@ _WEIGHTS = {
     "REMOVED": 2,
     "CANCELED": 3,
 }
+TERMINAL_WEIGHTS = {s: w for s, w in _WEIGHTS.items() if JobExecutionStatus(s).is_terminal}
+"""The weights of the statuses in which an execution ends."""
 
 
 class ExecutionFields(TypedDict, total=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,11 +14,14 @@ from time import sleep
 from typing import Any, get_args
 
 from iotjobs_client.exceptions import InvalidArgumentError
+from iotjobs_client.models import JobExecutionStatus
 from iotjobs_client.testing import LocalEndpoint, NamedFault, make_fleet
+from iotjobs_client.testing._factories import TERMINAL_WEIGHTS
 from iotjobs_client.testing._faults import ERRORS
 
 _FAULTS = (*get_args(NamedFault), *ERRORS)
 _MOST_DIGITS = 7
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _EXIT_NOT_FOUND, _EXIT_SIGNAL = 127, 128
 # Only Windows has SIGBREAK, which Ctrl-Break and closing the console send.
 _SIGNALS = [
@@ -27,7 +31,7 @@ _SIGNALS = [
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 _IS_WINDOWS = os.name == "nt"
 _GREETING = """\
-{jobs} at {url}, until Ctrl-C.
+{jobs} at {url}, until Ctrl-C.{note}
 
 {variables}
 
@@ -60,6 +64,25 @@ def _to_fault(text: str) -> tuple[int, Any]:
     return int(number), ERRORS.get(fault, fault)
 
 
+def _to_status(text: str) -> tuple[str, int]:
+    status, equals, weight = text.partition("=")
+    if status.upper() not in [*JobExecutionStatus]:
+        choices = ", ".join(JobExecutionStatus)
+        raise ArgumentTypeError(f"the status must be one of {choices}, not {status!r}")
+    if equals and not (weight.isdecimal() and len(weight) <= _MOST_DIGITS):
+        rule = f"a number of at most {_MOST_DIGITS} digits, such as in SUCCEEDED=95"
+        raise ArgumentTypeError(f"the weight must be {rule}, not {weight!r}")
+    return status.upper(), int(weight or 1)
+
+
+def _to_seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None:
+        rule = "a number of seconds, or a duration such as 30s or 5m"
+        raise ArgumentTypeError(f"must be {rule}, not {text!r}")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
 def to_parser() -> ArgumentParser:
     """Return the parser of the command line."""
     parser = ArgumentParser(
@@ -84,6 +107,22 @@ def to_parser() -> ArgumentParser:
         help="a job and how many things it has; may be repeated (default: firmware-42=1000)",
     )
     add("--seed", type=int, default=0, help="a different seed makes a different fleet (default: 0)")
+    add(
+        "--status",
+        type=_to_status,
+        action="append",
+        default=[],
+        metavar="STATUS[=WEIGHT]",
+        help="a status that executions end with, and its weight, such as FAILED=5; may be repeated "
+        "(default: all statuses; with --play, the terminal ones)",
+    )
+    add(
+        "--play",
+        type=_to_seconds,
+        metavar="SECONDS",
+        help="queue, start and end the executions within this time, such as 30s or 5m, from the "
+        "first request on (default: all are as they end)",
+    )
     add(
         "--latency",
         type=float,
@@ -124,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # argparse could take an option of the command for one of its own.
     end = (*given_arguments, "--").index("--")
     options, command = parser.parse_args(given_arguments[:end]), given_arguments[end + 1 :]
-    for name, key in (("job", "ID"), ("fault", "NUMBER")):
+    for name, key in (("job", "ID"), ("fault", "NUMBER"), ("status", "STATUS")):
         given: list[tuple[object, object]] = getattr(options, name)
         if len(dict(given)) < len(given):
             parser.error(f"argument --{name}: each {key} may be given only once")
@@ -132,10 +171,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in _SIGNALS:
         signal.signal(number, signal.default_int_handler)
     sizes: dict[str, int] = dict(options.job or [("firmware-42", 1000)])
+    weights = dict(options.status) or (None if options.play is None else TERMINAL_WEIGHTS)
     with suppress(KeyboardInterrupt):
         try:
             endpoint = LocalEndpoint(
-                {job_id: make_fleet(size, seed=options.seed) for job_id, size in sizes.items()},
+                {
+                    job_id: make_fleet(size, seed=options.seed, statuses=weights)
+                    for job_id, size in sizes.items()
+                },
+                play=options.play,
                 latency=options.latency,
                 requests_per_second=options.requests_per_second,
                 faults=dict(options.fault),
@@ -149,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with endpoint:
             if command:
                 return _run(command, endpoint)
-            print(_greeting(endpoint, sizes), flush=True)
+            print(_greeting(endpoint, sizes, options.play), flush=True)
             # Windows cannot interrupt an endless wait, and a signal may come just before a wait.
             while True:
                 sleep(1)
@@ -179,8 +223,8 @@ def _run(command: Sequence[str], endpoint: LocalEndpoint) -> int:
     return code if code >= 0 else _EXIT_SIGNAL - code
 
 
-def _greeting(endpoint: LocalEndpoint, sizes: Mapping[str, int]) -> str:
-    if _IS_WINDOWS:  # For PowerShell.
+def _greeting(endpoint: LocalEndpoint, sizes: Mapping[str, int], play: float | None) -> str:
+    if _IS_WINDOWS:  # The user pastes into PowerShell.
         unset, export, start, end = "$env:{} = $null", "$env:{} = '{}'", "@'", "'@ | python -"
     else:
         unset, export, start, end = "unset {}", "export {}={}", "python - <<'END'", "END"
@@ -189,6 +233,7 @@ def _greeting(endpoint: LocalEndpoint, sizes: Mapping[str, int]) -> str:
     return _GREETING.format(
         jobs=" and ".join(f"{job_id} with {size} things" for job_id, size in sizes.items()),
         url=endpoint.url,
+        note="" if play is None else f"\nThe first request starts a rollout of {play:g} seconds.",
         variables="\n".join(variables),
         job_id=next(iter(sizes)),
         start=start,

@@ -51,6 +51,7 @@ class StartLocalEndpoint(Protocol):
         requests_per_second: float | None = None,
         faults: Mapping[int, Fault] | None = None,
         port: int = 0,
+        play: float | None = None,
     ) -> LocalEndpoint:
         """Start an endpoint with the arguments of :class:`iotjobs_client.testing.LocalEndpoint`."""
         ...
