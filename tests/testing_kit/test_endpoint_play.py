@@ -132,14 +132,20 @@ def test_absent_times_are_skipped(advance: Callable[[float], None]) -> None:
     assert seen == [first, second, {**second, "4": "SUCCEEDED", "5": "CANCELED"}]
     with LocalEndpoint({JOB_ID: executions[:1]}, play=2) as endpoint:
         assert listed(endpoint) == executions[:1]
+    started = [make_execution(started_at=at, last_updated_at=None) for at in minutes[1:]]
+    with LocalEndpoint({JOB_ID: started}, play=2) as endpoint:
+        assert [e.status for e in listed(endpoint)] == ["QUEUED", "QUEUED"]
+        advance(1)
+        assert [e.status for e in listed(endpoint)] == ["SUCCEEDED", "QUEUED"]
 
 
 def test_a_move_changes_the_end(advance: Callable[[float], None]) -> None:
-    """A retry that is added before the first request is played with the others."""
-    with LocalEndpoint({JOB_ID: PUMPS}, play=10) as endpoint:
-        retry = endpoint.move(JOB_ID, "pump-7", "QUEUED")
-        assert [e.status for e in listed(endpoint)] == ["QUEUED"]
-        advance(5)
-        assert [e.status for e in listed(endpoint)] == ["FAILED", "IN_PROGRESS", "QUEUED"]
-        advance(5)
-        assert listed(endpoint) == [*PUMPS, retry]
+    """A retry is played with the other executions, or is queued at the end."""
+    for executions, statuses in ((PUMPS, "FAILED IN_PROGRESS QUEUED"), (PUMPS[:1], "IN_PROGRESS")):
+        with LocalEndpoint({JOB_ID: executions}, play=10) as endpoint:
+            retry = endpoint.move(JOB_ID, "pump-7", "QUEUED")
+            assert [e.status for e in listed(endpoint)] == ["QUEUED"]
+            advance(5)
+            assert [e.status for e in listed(endpoint)] == statuses.split()
+            advance(5)
+            assert listed(endpoint) == [*executions, retry]
