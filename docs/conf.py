@@ -48,7 +48,7 @@ napoleon_numpy_docstring = False
 # Their documentation would have to be downloaded during the build.
 nitpick_ignore_regex = [
     ("py:class", r"(collections|contextlib|datetime|boto3|botocore)\..*"),
-    ("py:class", "BaseClient|Config|Session"),  # imported for type checkers only
+    ("py:class", "BaseClient|Config|Session|datetime"),  # imported for type checkers only
 ]
 
 
