@@ -164,7 +164,7 @@ def test_every_error_has_a_row() -> None:
 
 def test_step_functions_retry_the_retryable_errors() -> None:
     """The example names the retryable classes, and no others."""
-    (machine,) = re.findall(r"(?ms)^```json\n(.*?)^```", text_of("docs/frameworks.md"))
+    (machine,) = re.findall(r"(?ms)^```json\n(.*?)^```", text_of("docs/aws-lambda.md"))
     retried = set(json.loads(machine)["States"]["List"]["Retry"][0]["ErrorEquals"])
     retryable = {name for name, error in ERRORS.items() if error.is_retryable}
     assert {name for name in retried if "." not in name} == retryable
