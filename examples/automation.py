@@ -40,7 +40,7 @@ def continue_report(job_id: str, report: Path) -> int:
         try:
             listing = client.list_job_executions_for_job(job_id, resume_token=token)
             for page in listing.pages():
-                rows.writerows((e.thing_name, e.status, e.last_updated_at) for e in page.executions)
+                rows.writerows(e.to_dict().values() for e in page.executions)
                 file.flush()
                 token = page.resume_token
                 write_atomically(place, json.dumps([job_id, file.tell(), token, token is None]))

@@ -57,7 +57,7 @@ def test_the_report_is_continued_until_it_is_complete(
     assert capsys.readouterr().err.count("\n") == 3
     size = len(endpoint.requests)
     text = report.read_text().removesuffix("thing-9,half a")
-    assert [row.split(",")[0] for row in text.splitlines()] == [e.thing_name for e in FLEET]
+    assert [row.split(",")[1] for row in text.splitlines()] == [e.thing_name for e in FLEET]
     assert run("automation.py", JOB_ID, report) == 0
     assert len(endpoint.requests) == size == 6
 
