@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from doctest import ELLIPSIS
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,15 +57,21 @@ def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 @pytest.fixture
 def service(
-    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    request: pytest.FixtureRequest,
+    local_endpoint: StartLocalEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> LocalEndpoint:
     """Serve the job firmware-42 on loopback, which the examples use as AWS IoT."""
-    monkeypatch.chdir(tmp_path)  # some examples write files
+    # Some examples write files, which later ones of their page read.
+    folder = tmp_path_factory.getbasetemp() / request.path.name
+    folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
     return local_endpoint({"firmware-42": make_fleet(1000)})
 
 
 # The examples of these pages need large packages, which the session "frames" installs.
-LARGE = {"docs/dataframes.md": "pyarrow"}
+LARGE = {"docs/dataframes.md": "pyarrow", "docs/files.md": "duckdb"}
 
 pytest_collect_file = (
     Sybil(

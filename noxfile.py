@@ -129,9 +129,9 @@ def kit(session: nox.Session) -> None:
 
 @nox.session
 def frames(session: nox.Session) -> None:
-    """Run the examples that need pandas, polars, Arrow and Dask, on one Python."""
+    """Run the examples that need pandas, polars, DuckDB, Arrow and Dask, on one Python."""
     session.install(".[cli]", *group("tests"), *group("frames"))
-    session.run("pytest", "docs/dataframes.md", "tests/command_line/dataframes.py")
+    session.run("pytest", "docs/dataframes.md", "docs/files.md", "tests/command_line/dataframes.py")
     session.run("python", "examples/scale_out.py", *session.posargs)
 
 
@@ -229,6 +229,13 @@ def docs(session: nox.Session) -> None:
     session.install(".", *group("docs"), *group("tests"))
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "docs", "docs/_build/html")
     session.run("pytest", "tests/docs/built_docs.py")
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the README and the index, as ``iotjobs summary`` prints and plots."""
+    session.install(".[cli,plot]")
+    session.run("python", "docs/pictures.py")
 
 
 @nox.session

@@ -202,17 +202,31 @@ def test_the_first_pages_show_output() -> None:
     assert {page for page, _, _ in EXAMPLES_WITH_OUTPUT} == {"README.md", "docs/index.md"}
 
 
-def test_the_readme_needs_no_relative_links() -> None:
-    """A package index shows the README without the repository around it."""
-    assert not re.findall(r"\]\((?!https?://)", text_of("README.md"))
+README_LINKS = set(re.findall(r'(?:\]\(|src(?:set)?=")([\w/.-]+)', text_of("README.md")))
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(re.findall(r"`((?:docs/)?[\w-]+\.md)`", text_of("README.md"))))
-)
-def test_every_page_that_the_readme_names_exists(name: str) -> None:
-    """A reader finds it in the repository."""
-    assert (ROOT / name).is_file()
+@pytest.mark.parametrize("name", sorted(README_LINKS))
+def test_every_link_in_the_readme_works(name: str) -> None:
+    """A reader finds the page, folder or picture in the repository."""
+    assert (ROOT / name).exists()
+
+
+def test_the_readme_links_to_each_page() -> None:
+    """Each guide is one click away; the pages on an API and its text files are not guides."""
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    indirect = {"index", "frameworks", "changelog", "security", "api-rollout", "api-testing"}
+    assert pages - {f"docs/{name}.md" for name in indirect} <= README_LINKS
+
+
+def test_the_picture_of_a_summary_is_true(local_endpoint: StartLocalEndpoint) -> None:
+    """It shows what the command prints; ``nox -s pictures`` draws it again."""
+    local_endpoint({JOB_ID: make_fleet(1000)})
+    printed = CliRunner().invoke(iotjobs, ["summary", JOB_ID, "--failures", "3"]).stdout
+    words = {word for word in printed.split() if "█" not in word}
+    for name in ("light", "dark"):
+        picture = text_of(f"docs/_static/summary-{name}.svg").replace("&#160;", " ")
+        shown = set(re.sub(r"<[^>]*>", " ", picture).split())
+        assert words <= shown
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

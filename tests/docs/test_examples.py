@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -118,13 +119,24 @@ def test_a_report_that_stopped_before_its_first_row_is_continued(
 def test_the_demo_shows_what_boto3_and_this_library_find(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """boto3 ends early and without an error if a response is cut short; this library finds all."""
+    """The README and the index have the demo's figures of frequent mistakes and of a fault."""
     run("demo.py")
-    blocks = capsys.readouterr().out.split("\n\n")
-    assert blocks[1] == "raw boto3:\n  500 of 1,000 executions, and no error: 500 are missing"
-    title, error, _, result = blocks[2].splitlines()
+    mistakes, _, boto3_alone, with_library, rollout, things = capsys.readouterr().out.split("\n\n")
+    for page in ("README.md", "docs/index.md"):
+        text = (EXAMPLES.parent / page).read_text(encoding="utf-8")
+        rows = re.findall(r"(?m)^\| .* \| \*\*(.*)\*\* \| (.*) \| `", text)
+        reported = [figure for figure, _ in rows]
+        assert reported == ["250", "39.0%", "0", "500 of 1,000, no error", "a `TypeError`"], page
+        assert [true for _, true in rows] == ["1,000", "60.9%", "70", "1,000", ""], page
+    assert "page only: 250 of 1,000 executions" in mistakes
+    assert "page of each status: 39.0% succeeded" in mistakes
+    assert '["status"]: 0 FAILED' in mistakes
+    assert "json.dumps(page): TypeError" in mistakes
+    assert "; 60.9% of the things succeeded" in rollout
+    assert boto3_alone == "raw boto3:\n  500 of 1,000 executions, and no error: 500 are missing"
+    title, error, _, result = with_library.splitlines()
     assert title == "this library, over boto3:"
     assert error.startswith("  after 500 executions: TransportError: job 'firmware-42': ")
     assert result == "  1,000 of 1,000 executions, each exactly once"
-    assert "  FAILED        70" in blocks[3]
-    assert "  thing-0     FAILED      2026-01-01 00:18:04.192000+00:00" in blocks[4]
+    assert "  FAILED        70" in rollout
+    assert "  thing-0     FAILED      2026-01-01 00:18:04.192000+00:00" in things
