@@ -239,6 +239,14 @@ def pictures(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Look at each built page in Chromium, wide and narrow, for what does not fit."""
+    session.install(".", *group("docs"), *group("tests"))
+    session.run("sphinx-build", "-W", "-E", "docs", "docs/_build/html")
+    session.run("pytest", "tests/docs/in_browser.py", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the sdist and the wheel, and check that they are reproducible and valid."""
     session.install(*group("build"))
