@@ -1,5 +1,6 @@
 """Configure Sphinx."""
 
+import re
 from html import escape
 from importlib.metadata import version as version_of
 from typing import Any
@@ -59,11 +60,11 @@ def add_description(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """Make the first paragraph of a page its description for search engines."""
+    """Make the first sentence of a page its description for search engines."""
     paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
     first = next((p for p in paragraphs if isinstance(p.parent, nodes.section)), None)
     if first:
-        text = escape(" ".join(first.astext().split()))
+        text = escape(re.split(r"(?<=\.) ", " ".join(first.astext().split()))[0])
         context["metatags"] += f'<meta name="description" content="{text}">'
 
 

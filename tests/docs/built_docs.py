@@ -70,5 +70,7 @@ def test_headings_are_in_order(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_every_page_has_a_description(name: str) -> None:
-    """Search engines show it below the title."""
-    assert len(PAGES[SITE / f"{name}.html"].description) > 20
+    """Search engines show it below the title, and cut it after about 160 characters."""
+    description = PAGES[SITE / f"{name}.html"].description
+    assert 40 < len(description) < 165, description
+    assert description.endswith(".")
