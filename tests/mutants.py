@@ -42,7 +42,7 @@ CORE = (
 # The tests in these folders and files take long, or hardly touch the core.
 LEFT_OUT = re.compile(
     r"/(command_line|docs|testing_kit|typing)/"
-    r"|test_(faults|gevent|interrupts|moto\w*|processes|quota|stubber)\b"
+    r"|test_(faults|gevent|interrupts|moto\w*|processes|stubber)\b"
 )
 LONGEST_TEST = 1.0  # Tests that take more seconds are left out.
 TIMEOUT = 15.0

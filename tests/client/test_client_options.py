@@ -39,17 +39,7 @@ class TestOptions:
             ),
             ({"session": "default"}, "session must be a boto3 Session or None, not 'default'"),
             ({"session": boto3.Session(), "profile_name": "x"}, "profile_name must be given with"),
-            (
-                {"requests_per_second": 0},
-                "requests_per_second must be a number from 0.001 to 1,000,000, .*, not 0",
-            ),
-            ({"requests_per_second": 1e-320}, "requests_per_second must be"),
-            ({"requests_per_second": -1.5}, "requests_per_second must be"),
-            ({"requests_per_second": True}, "requests_per_second must be"),
-            ({"requests_per_second": "8"}, "requests_per_second must be"),
-            ({"requests_per_second": float("inf")}, "requests_per_second must be"),
-            ({"requests_per_second": 10**400}, "requests_per_second must be"),
-            ({"requests_per_second": float("nan")}, "requests_per_second must be"),
+            ({"requests_per_second": 0}, "requests_per_second must be a number from 0.001 to"),
         ],
     )
     def test_an_invalid_option_is_refused_by_the_constructor(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from support import JOB_ID, boto3_client, owning_client
 from iotjobs_client import (
     IoTJobsClient,
     IoTJobsError,
+    JobExecutionSummary,
     ResourceNotFoundError,
     ServiceUnavailableError,
     ThrottlingError,
@@ -82,6 +84,38 @@ def test_attempts_count_botocores_retries() -> None:
             list(IoTJobsClient(retrying).list_job_executions_for_job(JOB_ID))
         retrying.close()
     assert caught.value.attempts == 2
+
+
+@pytest.mark.one_python
+@pytest.mark.parametrize("mode", ["standard", "adaptive"])
+def test_a_listing_above_the_quota_is_throttled_and_exact(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Botocore retries throttled requests, and after an error the iterator continues."""
+    # The quota admits one request in four, so a retry of botocore may be throttled too.
+    # The endpoint has no public option for its clock.
+    times = count(step=1 / 8)
+    monkeypatch.setattr("iotjobs_client.testing._endpoint._now", lambda: next(times))
+    monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses
+    fleet = make_fleet(27)
+    found: list[JobExecutionSummary] = []
+    errors: list[ThrottlingError] = []
+    retries: Any = {"mode": mode, "total_max_attempts": 2}
+    with (
+        LocalEndpoint({JOB_ID: fleet}, requests_per_second=2) as endpoint,
+        owning_client(endpoint.url, retries=retries) as client,
+    ):
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=7))
+        while executions.resume_token is not None:
+            try:
+                for execution in executions:
+                    found.append(execution)
+            except ThrottlingError as error:
+                errors.append(error)
+        assert found == fleet
+        assert {error.attempts for error in errors} == {2}
+        # Some requests were throttled once, and succeeded when botocore retried them.
+        assert len(endpoint.requests) - 4 > 2 * len(errors)
 
 
 def test_an_unknown_job_is_not_an_empty_one(client_of: Any) -> None:

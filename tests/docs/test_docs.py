@@ -51,7 +51,7 @@ def test_every_test_that_checks_a_promise_exists(promise: str) -> None:
     (path,) = (ROOT / "tests").rglob(f"{file}.py")
     source = path.read_text(encoding="utf-8")
     for name in names:
-        assert re.search(rf"^\s*(def|class) {name}\b|^{name} = ", source, re.MULTILINE)
+        assert re.search(rf"^\s*((async )?def|class) {name}\b|^{name} = ", source, re.MULTILINE)
 
 
 def test_the_page_of_promises_was_read() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterable, Iterator
 from contextvars import ContextVar
 from threading import Event, get_ident
-from typing import Any
+from typing import Any, TypeVar
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -21,6 +23,8 @@ from iotjobs_client import (
 )
 from iotjobs_client.testing import make_execution
 
+_T = TypeVar("_T")
+real_sleep = asyncio.sleep
 with_and_without_prefetch = pytest.mark.parametrize("prefetch", [False, True], ids=["", "prefetch"])
 
 
@@ -99,6 +103,11 @@ async def take(executions: JobExecutionIterator, number: int) -> list[JobExecuti
     return [await anext(executions) for _ in range(number)]
 
 
+async def collect(executions: AsyncIterable[_T]) -> list[_T]:
+    """Return what is left of an iterator, or all of an iterable, in a list."""
+    return [each async for each in executions]
+
+
 async def let_others_run() -> None:
     """Sleep until the other tasks have probably reached the point at which they wait."""
     for _ in range(10):
@@ -112,3 +121,75 @@ async def cancel_anext(executions: JobExecutionIterator) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+class FakeClock:
+    """A clock that only pauses and the test advance, and whose pauses take no time.
+
+    Attributes:
+        time: The current time in seconds.
+        pauses: The lengths of the pauses of threads, in seconds.
+        is_stopped: While this is true, no pause of a task ends.
+    """
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.pauses: list[float] = []
+        self.is_stopped = False
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.time += seconds
+
+    async def sleep_in_task(self, seconds: float) -> None:
+        end = self.time + seconds
+        await real_sleep(0)
+        while self.is_stopped:
+            await real_sleep(0.001)
+        self.time = max(self.time, end)
+
+
+@contextlib.contextmanager
+def fake_clock(shortest_pause: float) -> Iterator[FakeClock]:
+    """Make rate limits use a fake clock.
+
+    Rate limits take their clock from a private module. Replacing ``time.monotonic`` itself would
+    change the clock of the event loop too.
+
+    Args:
+        shortest_pause: Tasks that sleep for fewer seconds do so in real time.
+    """
+    clock = FakeClock()
+
+    async def sleep(seconds: float) -> None:
+        is_pause = seconds > shortest_pause
+        await (clock.sleep_in_task(seconds) if is_pause else real_sleep(seconds))
+
+    with (
+        mock.patch("iotjobs_client._rate.time", clock),
+        mock.patch("asyncio.sleep", sleep),
+    ):
+        yield clock
+
+
+class TimedClient(FleetClient):
+    """A stand-in that notes when each request starts.
+
+    Attributes:
+        starts: The times of the requests, in seconds.
+    """
+
+    def __init__(self, fleet: list[JobExecutionSummary], clock: Any = time) -> None:
+        super().__init__(fleet)
+        self.clock = clock
+        self.starts: list[float] = []
+
+    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
+        self.starts.append(self.clock.monotonic())
+        return super().list_job_executions_for_job(**arguments)
+
+    def close(self) -> None:
+        pass
