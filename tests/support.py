@@ -12,16 +12,18 @@ from functools import cache
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread, get_ident
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from unittest import mock
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from typing_extensions import Self
 from urllib3.connection import HTTPConnection
 
 from iotjobs_client import (
     IoTJobsClient,
+    IoTJobsError,
     JobExecutionIterator,
     JobExecutionPageIterator,
     JobExecutionStatus,
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     import pytest
 
 _T = TypeVar("_T")
+RawAnswer: TypeAlias = "tuple[int, bytes] | tuple[int, bytes, dict[str, str]]"
 JOB_ID = "firmware-42"
+UNUSED_URL = "http://127.0.0.1:9"  # No server listens on this port.
 OPERATION = "list_job_executions_for_job"
 PAUSED = JobExecutionStatus("PAUSED")  # a status that is not known
 ONCE: Any = {"total_max_attempts": 1, "mode": "standard"}
@@ -55,6 +59,29 @@ def forge(content: bytes) -> str:
     """Return a resume token with this content and a valid checksum."""
     checksum = blake2b(content, digest_size=8).digest()
     return urlsafe_b64encode(checksum + content).rstrip(b"=").decode()
+
+
+def client_error(
+    code: object = None,
+    http_status: object = None,
+    operation: str = "ListJobExecutionsForJob",
+    **metadata: object,
+) -> ClientError:
+    """Return the error that boto3 raises for an error response of the service."""
+    response: Any = {
+        "Error": {"Message": "Rate exceeded", "Code": code},
+        "ResponseMetadata": {"HTTPStatusCode": http_status, **metadata},
+    }
+    return ClientError(response, operation)
+
+
+def listing_error(client: IoTJobsClient) -> IoTJobsError:
+    """Return the error that a listing with ``client`` raises."""
+    try:
+        list(client.list_job_executions_for_job(JOB_ID))
+    except IoTJobsError as error:
+        return error
+    raise AssertionError("the listing raised no error")
 
 
 class ScriptedClient:
@@ -122,7 +149,7 @@ class RawServer:
     A response is the HTTP status and the body, and may have headers.
     """
 
-    def __init__(self, *answers: tuple[int, bytes] | tuple[int, bytes, dict[str, str]]) -> None:
+    def __init__(self, *answers: RawAnswer) -> None:
         script = iter(answers)
 
         class Handler(BaseHTTPRequestHandler):
@@ -193,6 +220,12 @@ def owning_client(url: str, **config: Any) -> IoTJobsClient:
     """Return a client of the server at ``url`` that builds its own boto3 client."""
     config.setdefault("retries", ONCE)
     return IoTJobsClient(session=session(), endpoint_url=url, config=Config(**config))
+
+
+def response_error(*responses: RawAnswer) -> IoTJobsError:
+    """Return the error of a listing over HTTP whose responses are ``responses``."""
+    with RawServer(*responses) as server, owning_client(server.url) as client:
+        return listing_error(client)
 
 
 @contextmanager

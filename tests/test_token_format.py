@@ -66,10 +66,7 @@ def test_tokens_are_of_format_1(
 @pytest.mark.parametrize(
     ("last_length", "is_listed_again"), [(248, False), (249, True)], ids=["within", "beyond"]
 )
-def test_an_execution_that_left_is_forgotten(
-    last_length: int,
-    is_listed_again: bool,  # noqa: FBT001
-) -> None:
+def test_an_execution_that_left_is_forgotten(last_length: int, *, is_listed_again: bool) -> None:
     """Among the next 500 executions one that was yielded is left out; after them it is new."""
     first = execution(0)
     executions = iter(listing(ScriptedClient(make_response([first, execution(1)]))))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from unittest.mock import AsyncMock
 
 import boto3
 import pytest
 from botocore.config import Config
-from support import ScriptedClient
+from support import JOB_ID, ScriptedClient
 
 from iotjobs_client import InvalidArgumentError, IoTJobsClient
 
@@ -61,3 +63,26 @@ class TestOptions:
         assert repr(client) == "IoTJobsClient(region_name='eu-west-1', requests_per_second=8)"
         scripted = ScriptedClient()
         assert repr(IoTJobsClient(scripted)) == f"IoTJobsClient(client={scripted!r})"
+
+
+class TestAsynchronousClients:
+    @pytest.mark.parametrize("option", ["client", "session"])
+    @pytest.mark.parametrize("library", ["aiobotocore.client", "aioboto3.session"])
+    def test_they_are_refused_by_the_constructor(self, option: str, library: str) -> None:
+        """The error says what to pass instead."""
+        methods = {"list_job_executions_for_job": None, "client": lambda *_: None}
+        kind = type("AioObject", (), {**methods, "__module__": library})
+        with pytest.raises(InvalidArgumentError, match=f"{option} must be a boto3"):
+            IoTJobsClient(**{option: kind()})
+
+    def test_a_coroutine_is_refused_and_closed(self) -> None:
+        """The coroutine is closed, so Python warns of none that was never awaited."""
+        client = IoTJobsClient(AsyncMock())
+        with pytest.raises(InvalidArgumentError, match="a boto3 iot client, not an asynchronous"):
+            list(client.list_job_executions_for_job(JOB_ID))
+
+        async def main() -> None:
+            with pytest.raises(InvalidArgumentError, match="not an asynchronous one"):
+                await anext(aiter(client.list_job_executions_for_job(JOB_ID)))
+
+        asyncio.run(main())

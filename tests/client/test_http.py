@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 from typing import Any
 
+import boto3
 import pytest
-from support import JOB_ID, boto3_client, owning_client
+from support import JOB_ID, boto3_client, listing_error, owning_client
 
 from iotjobs_client import (
     IoTJobsClient,
@@ -16,23 +19,25 @@ from iotjobs_client import (
     ResourceNotFoundError,
     ServiceUnavailableError,
     ThrottlingError,
+    TransportError,
+    __version__,
 )
 from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 
 @pytest.fixture(params=["owned", "borrowed"])
 def client_of(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Return a function that makes a client of an endpoint, owned or borrowed."""
-    to_close: list[Any] = []
+    """Yield a function that makes a client of an endpoint, owned or borrowed."""
+    with ExitStack() as stack:
 
-    def make(endpoint: LocalEndpoint) -> IoTJobsClient:
-        owner = owning_client(endpoint.url)
-        to_close.append(owner)
-        return owner if request.param == "owned" else IoTJobsClient(owner.boto3_client)
+        def make(endpoint: LocalEndpoint) -> IoTJobsClient:
+            if request.param == "owned":
+                return stack.enter_context(owning_client(endpoint.url))
+            borrowed = boto3_client(endpoint.url)
+            stack.callback(borrowed.close)
+            return IoTJobsClient(borrowed)
 
-    yield make
-    for client in to_close:
-        client.close()
+        yield make
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 250])
@@ -125,3 +130,47 @@ def test_an_unknown_job_is_not_an_empty_one(client_of: Any) -> None:
         assert list(client.list_job_executions_for_job(JOB_ID)) == []
         with pytest.raises(ResourceNotFoundError, match="job 'firmware-24'"):
             list(client.list_job_executions_for_job("firmware-24"))
+
+
+def test_botocore_gets_an_empty_body_to_parse() -> None:
+    """A later handler of the event sees that nothing is left to parse."""
+    bodies: list[bytes] = []
+
+    def note(response_dict: dict[str, Any], **_: Any) -> None:
+        bodies.append(response_dict["body"])
+
+    fleet = make_fleet(3)
+    with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
+        client.boto3_client.meta.events.register_last("before-parse.iot", note)
+        assert list(client.list_job_executions_for_job(JOB_ID)) == fleet
+        client.boto3_client.list_job_executions_for_job(jobId=JOB_ID)
+    assert [body == b"" for body in bodies] == [True, False]
+
+
+def test_the_user_agent_names_this_library(client_of: Any) -> None:
+    """The user agent ends with the name and version of this library."""
+    with LocalEndpoint({JOB_ID: []}) as endpoint:
+        list(client_of(endpoint).list_job_executions_for_job(JOB_ID))
+        (request,) = endpoint.requests
+    assert request.user_agent.startswith("Boto3/")
+    assert request.user_agent.endswith(f" iotjobs-client/{__version__}")
+
+
+def test_the_message_of_a_lost_connection_has_no_token() -> None:
+    """The message leaves out the query of the URL, which holds the service's token."""
+    with (
+        LocalEndpoint({JOB_ID: make_fleet(300)}, faults={2: "disconnect"}) as endpoint,
+        owning_client(endpoint.url) as client,
+    ):
+        error = listing_error(client)
+        assert endpoint.requests[1].next_token is not None
+    assert type(error) is TransportError
+    assert '/firmware-42/things?…"' in str(error)
+    assert "nextToken" not in str(error)
+    assert "nextToken" in str(error.__cause__)
+
+
+def test_the_tests_see_no_aws_configuration() -> None:
+    """The tests have no AWS profile or credentials, so no test can reach AWS."""
+    assert not any(name.startswith("AWS_PROFILE") for name in os.environ)
+    assert boto3.Session().get_credentials() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -11,12 +12,10 @@ from unittest.mock import MagicMock
 import boto3
 import pytest
 from botocore.config import Config
-from support import JOB_ID, RawServer, ScriptedClient
+from support import JOB_ID, UNUSED_URL, ScriptedClient
 
-from iotjobs_client import ConfigurationError, CredentialsError, IoTJobsClient, IoTJobsError
+from iotjobs_client import ConfigurationError, IoTJobsClient
 from iotjobs_client.testing import LocalEndpoint, make_fleet
-
-UNUSED = "http://127.0.0.1:9"
 
 
 class DerivedClient(IoTJobsClient):
@@ -68,10 +67,10 @@ class TestOwned:
         with IoTJobsClient(
             session=boto3.Session(region_name="eu-west-1"),
             region_name="eu-central-1",
-            endpoint_url=UNUSED,
+            endpoint_url=UNUSED_URL,
         ) as client:
             assert client.boto3_client.meta.region_name == "eu-central-1"
-            assert client.boto3_client.meta.endpoint_url == UNUSED
+            assert client.boto3_client.meta.endpoint_url == UNUSED_URL
 
     def test_retries_are_left_to_boto3s_configuration(
         self, monkeypatch: pytest.MonkeyPatch
@@ -84,81 +83,6 @@ class TestOwned:
                 "mode": "adaptive",
                 "total_max_attempts": 7,
             }
-
-    @pytest.mark.parametrize(
-        ("options", "expected", "text"),
-        [
-            ({}, ConfigurationError, "You must specify a region"),
-            ({"profile_name": "nobody"}, ConfigurationError, "nobody"),
-            ({"region_name": "eu west"}, ConfigurationError, "eu west"),
-            (
-                {"region_name": "eu-west-1", "endpoint_url": "http://"},
-                ConfigurationError,
-                "Invalid endpoint: http://",
-            ),
-        ],
-    )
-    def test_a_client_that_cannot_be_built_is_an_error(
-        self, options: dict[str, Any], expected: type[IoTJobsError], text: str
-    ) -> None:
-        """Each request raises an error with the job and the reason, and the next tries again."""
-        executions = iter(IoTJobsClient(**options).list_job_executions_for_job(JOB_ID))
-        for _ in range(2):
-            with pytest.raises(expected, match=f"job 'firmware-42': .*{text}") as caught:
-                next(executions)
-            assert caught.value.resume_token == executions.resume_token
-        with pytest.raises(expected, match=text):
-            _ = IoTJobsClient(**options).boto3_client
-
-    def test_an_invalid_endpoint_in_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A plain ValueError of botocore becomes a ConfigurationError."""
-        monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", "no url")
-        with pytest.raises(ConfigurationError, match="Invalid endpoint: no url"):
-            _ = IoTJobsClient(region_name="eu-west-1").boto3_client
-
-    def test_missing_credentials(self) -> None:
-        """A listing without credentials raises CredentialsError and sends nothing."""
-        client = IoTJobsClient(region_name="eu-west-1", endpoint_url=UNUSED)
-        with pytest.raises(CredentialsError, match="Unable to locate credentials"):
-            list(client.list_job_executions_for_job(JOB_ID))
-
-    @pytest.mark.parametrize(
-        ("profile", "expected"),
-        [
-            pytest.param(
-                "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base",
-                "AssumeRole",
-                id="assume-role",
-            ),
-            pytest.param("credential_process = /no/such/program", "/no/such/program", id="process"),
-            pytest.param(
-                "web_identity_token_file = /no/such/file\nrole_arn = arn:aws:iam::1:role/x",
-                "/no/such/file",
-                id="token-file",
-            ),
-        ],
-    )
-    def test_credentials_that_cannot_be_loaded(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str, expected: str
-    ) -> None:
-        """A failure to load credentials is CredentialsError, not an error about the job."""
-        config_file = tmp_path / "config"
-        config_file.write_text(
-            f"[profile fleet]\nregion = eu-west-1\n{profile}\n"
-            "[profile base]\naws_access_key_id = x\naws_secret_access_key = x\n"
-        )
-        monkeypatch.setenv("AWS_CONFIG_FILE", str(config_file))
-        denied = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
-        with RawServer((403, denied), (403, denied)) as sts:
-            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
-            client = IoTJobsClient(profile_name="fleet", endpoint_url=UNUSED)
-            executions = iter(client.list_job_executions_for_job(JOB_ID))
-            for _ in range(2):
-                with pytest.raises(CredentialsError, match=expected) as caught:
-                    next(executions)
-                assert type(caught.value) is CredentialsError
-                assert caught.value.job_id == JOB_ID
-            client.close()
 
     def test_a_listing_of_a_closed_client_raises_and_can_be_resumed(self) -> None:
         """A listing of a closed client raises an error, and another client can resume it."""
@@ -230,7 +154,7 @@ class TestOwned:
         """Pickled clients and paginators keep their class and options, and connect anew."""
         client = DerivedClient(
             region_name="eu-west-1",
-            endpoint_url=UNUSED,
+            endpoint_url=UNUSED_URL,
             config=Config(read_timeout=7),
             requests_per_second=8,
         )
@@ -238,7 +162,7 @@ class TestOwned:
         twin = pickle.loads(pickle.dumps(client))
         assert type(twin) is DerivedClient
         assert twin.boto3_client.meta.config.read_timeout == 7
-        assert twin.boto3_client.meta.endpoint_url == UNUSED
+        assert twin.boto3_client.meta.endpoint_url == UNUSED_URL
         assert "requests_per_second=8" in repr(twin)
         paginator = client.list_job_executions_for_job(JOB_ID, status=["FAILED"], max_items=3)
         copied = pickle.loads(pickle.dumps(paginator))
@@ -256,3 +180,35 @@ class TestOwned:
         """Pickling a client with a borrowed client or session raises an error that says so."""
         with pytest.raises(TypeError, match=f"cannot pickle an IoTJobsClient with a {thing}"):
             pickle.dumps(IoTJobsClient(**options))
+
+
+@pytest.fixture
+def default_session() -> Iterator[None]:
+    """Set up boto3's default session, as a program may do it."""
+    boto3.setup_default_session(region_name="eu-central-1", aws_access_key_id="of-the-session")
+    yield
+    boto3.DEFAULT_SESSION = None
+
+
+@pytest.mark.usefixtures("default_session")
+class TestDefaultSession:
+    def test_it_is_used_like_by_boto3_client(self) -> None:
+        """A client without options has the region and keys of the default session."""
+        for client in (IoTJobsClient(), pickle.loads(pickle.dumps(IoTJobsClient()))):
+            assert client.boto3_client.meta.region_name == "eu-central-1"
+        session = boto3.DEFAULT_SESSION
+        assert session is not None
+        credentials = session.get_credentials()
+        assert credentials is not None
+        assert credentials.access_key == "of-the-session"
+
+    def test_options_override_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A region overrides that of the session; a session or a profile replaces the session."""
+        assert IoTJobsClient(region_name="us-west-2").boto3_client.meta.region_name == "us-west-2"
+        session = boto3.Session(region_name="ap-south-1")
+        assert IoTJobsClient(session=session).boto3_client.meta.region_name == "ap-south-1"
+        config_file = tmp_path / "config"
+        config_file.write_text("[profile fleet]\nregion = ca-central-1\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config_file))
+        profile = IoTJobsClient(profile_name="fleet")
+        assert profile.boto3_client.meta.region_name == "ca-central-1"

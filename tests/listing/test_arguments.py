@@ -139,9 +139,7 @@ def test_values_at_the_limits_are_allowed(job_id: str, page_size: int) -> None:
 )
 @pytest.mark.parametrize("as_iterator", [False, True], ids=["", "iterator"])
 def test_statuses_are_listed_in_lifecycle_order(
-    status: Any,
-    requested: list[str | None],
-    as_iterator: bool,  # noqa: FBT001
+    status: Any, requested: list[str | None], *, as_iterator: bool
 ) -> None:
     """Each status is requested once and in order, so a moving execution is not missed."""
     if as_iterator and not isinstance(status, str | None):

@@ -32,10 +32,7 @@ PAGE_SIZE = 6  # four pages
 
 @pytest.mark.parametrize("library", ["asyncio", "anyio"])
 @with_and_without_prefetch
-def test_listings_run_on_asyncio_and_on_anyio(
-    library: str,
-    prefetch: bool,  # noqa: FBT001
-) -> None:
+def test_listings_run_on_asyncio_and_on_anyio(library: str, *, prefetch: bool) -> None:
     """Executions and pages arrive over real HTTP, even after a request that timed out."""
     fleet = make_fleet(600)
 
@@ -79,9 +76,7 @@ def test_a_paginator_can_be_listed_again_and_interleaved() -> None:
 
 
 @with_and_without_prefetch
-def test_next_and_anext_can_alternate(
-    prefetch: bool,  # noqa: FBT001
-) -> None:
+def test_next_and_anext_can_alternate(*, prefetch: bool) -> None:
     """Both forms advance the same listing."""
 
     async def main() -> None:

@@ -20,9 +20,7 @@ PAGE_SIZE = 6  # four pages
 
 
 @with_and_without_prefetch
-def test_a_cancelled_request_does_not_move_the_iterator(
-    prefetch: bool,  # noqa: FBT001
-) -> None:
+def test_a_cancelled_request_does_not_move_the_iterator(*, prefetch: bool) -> None:
     """The token stays exact, and the next ``anext()`` returns the result of that request."""
 
     async def main() -> None:
@@ -76,10 +74,7 @@ def test_an_error_after_a_cancellation_is_raised_next() -> None:
 
 
 @with_and_without_prefetch
-def test_nothing_is_left_running(
-    monkeypatch: pytest.MonkeyPatch,
-    prefetch: bool,  # noqa: FBT001
-) -> None:
+def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, *, prefetch: bool) -> None:
     """The loop can close at once, the request ends, and no other request follows."""
     threads = watched_threads(monkeypatch)
     client = SilentClient(FLEET)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import UserDict
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support import JOB_ID, RawServer, ScriptedClient, boto3_client, to_item
+from support import JOB_ID, ScriptedClient, to_item
 
 from iotjobs_client import (
-    AccessDeniedError,
-    InternalServiceError,
-    InvalidRequestError,
     IoTJobsClient,
     IoTJobsError,
     JobExecutionPage,
     JobExecutionStatus,
     JobExecutionSummary,
     MalformedResponseError,
-    ServiceError,
-    ServiceUnavailableError,
-    ThrottlingError,
 )
 from iotjobs_client.testing import make_fleet, make_response
 
@@ -47,24 +40,8 @@ def decode_one(response_item: dict[str, Any]) -> JobExecutionSummary:
     return execution
 
 
-def list_pages(url: str) -> list[JobExecutionPage]:
-    """Return all pages of a listing over HTTP."""
-    client = boto3_client(url)
-    try:
-        return list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID).pages())
-    finally:
-        client.close()
-
-
-def error_of(*responses: tuple[int, bytes] | tuple[int, bytes, dict[str, str]]) -> IoTJobsError:
-    """Return the error of a listing over HTTP whose responses are ``responses``."""
-    with RawServer(*responses) as server, pytest.raises(IoTJobsError) as caught:
-        list_pages(server.url)
-    return caught.value
-
-
 @pytest.mark.parametrize("as_numbers", [True, False], ids=["wire", "stub"])
-def test_stubs_and_the_wire_decode_to_equal_executions(as_numbers: bool) -> None:  # noqa: FBT001
+def test_stubs_and_the_wire_decode_to_equal_executions(*, as_numbers: bool) -> None:
     """The numbers of the wire and a stub's datetimes become the same times."""
     fleet = make_fleet(500)
     response = {"executionSummaries": [to_item(e, as_numbers=as_numbers) for e in fleet]}
@@ -210,121 +187,3 @@ def test_a_timeout_error_of_a_signal_handler_passes_through() -> None:
     with pytest.raises(TimeoutError, match="deadline") as caught:
         decode({"executionSummaries": [{"jobExecutionSummary": Late()}]})
     assert not isinstance(caught.value, IoTJobsError)
-
-
-class TestOverHTTP:
-    """The event handler of this library reads the body instead of botocore's parser."""
-
-    @pytest.mark.parametrize(
-        ("body", "complaint"),
-        [
-            pytest.param(b"", "the body is not JSON", id="empty"),
-            pytest.param(b"<html>busy</html>", "the body is not JSON", id="html"),
-            pytest.param(b'{"executionSummaries": [', "the body is not JSON", id="cut"),
-            pytest.param(b'{"nextToken": "\xff"}', "not JSON in UTF-8", id="latin-1"),
-            pytest.param('{"nextToken": "é"}'.encode("utf-16"), "not JSON in UTF-8", id="utf-16"),
-            pytest.param(b"[]", "the body is not an object but of type list", id="list"),
-            pytest.param(b"null", "the body is not an object but of type NoneType", id="null"),
-            pytest.param(b'"x"', "the body is not an object but of type str", id="string"),
-            pytest.param(b"[" * 200_000, "nested too deeply", id="deep-list"),
-            pytest.param(b'{"a":' * 200_000, "nested too deeply", id="deep-object"),
-            pytest.param(
-                b'{"executionSummaries": {}}', "is not a list but of type dict", id="no-list"
-            ),
-            pytest.param(
-                b'{"nextToken": 5}', "nextToken is not text that can be sent back", id="token"
-            ),
-            pytest.param(
-                b'{"message": "Internal failure"}',
-                "the body has neither executionSummaries nor nextToken",
-                id="neither",
-            ),
-            pytest.param(
-                b'{"executionSummaries": [{"thingArn": "a", "jobExecutionSummary": {}}]}',
-                r"executionSummaries\[0\]: status must be",
-                id="no-status",
-            ),
-        ],
-    )
-    def test_a_malformed_body_is_not_an_empty_page(self, body: bytes, complaint: str) -> None:
-        """Botocore reads most of these bodies as an empty last page."""
-        error = error_of((200, body))
-        assert type(error) is MalformedResponseError
-        assert error.request_id == "request-1"
-        assert error.is_retryable
-        text = str(error)
-        assert text.startswith(
-            "job 'firmware-42': ListJobExecutionsForJob returned a malformed response ("
-        )
-        assert "request-1" in text
-        with pytest.raises(MalformedResponseError, match=complaint):
-            raise error
-
-    @pytest.mark.parametrize("body", [b"{}", b'{"nextToken": null}', b'{"executionSummaries": []}'])
-    def test_an_empty_response_ends_the_listing(self, body: bytes) -> None:
-        """The API reference requires no member."""
-        with RawServer((200, body)) as server:
-            (page,) = list_pages(server.url)
-        assert page == JobExecutionPage((), request_id="request-1")
-
-    def test_the_error_names_the_content_type_and_the_size(self) -> None:
-        """Both help to recognize a proxy's page."""
-        error = error_of((200, b"<html>busy</html>", {"Content-Type": "text/html"}))
-        assert "17 bytes of text/html" in str(error)
-
-    def test_a_body_in_utf_8_needs_no_content_type(self) -> None:
-        """Names outside ASCII arrive unchanged with any content type."""
-        arn = "arn:aws:iot:eu-west-1:123456789012:thing/Pumpe-ß"
-        body = json.dumps({"executionSummaries": [{**item(), "thingArn": arn}]}, ensure_ascii=False)
-        with RawServer((200, body.encode(), {"Content-Type": "text/plain"})) as server:
-            (page,) = list_pages(server.url)
-        assert page.executions[0].thing_name == "Pumpe-ß"
-        assert page.request_id == "request-1"
-
-    @pytest.mark.parametrize(
-        ("status", "body", "expected", "message"),
-        [
-            pytest.param(503, b"", ServiceUnavailableError, "Service Unavailable", id="503-empty"),
-            pytest.param(500, b"[]", InternalServiceError, "[]", id="500-list"),
-            pytest.param(500, b"\xff\xfe", InternalServiceError, "\ufffd\ufffd", id="500-binary"),
-            pytest.param(502, b'"x"', ServiceUnavailableError, '"x"', id="502-string"),
-            pytest.param(503, b"[" * 200_000, ServiceUnavailableError, "[" * 1000, id="503-deep"),
-            pytest.param(400, b'{"__type": {"a": 1}}', ServiceError, None, id="400-type-object"),
-            pytest.param(400, b'{"code": ["a"]}', ServiceError, None, id="400-code-list"),
-            pytest.param(400, b'{"message": {"a": 1}}', ServiceError, None, id="400-message"),
-            pytest.param(403, b"<html>no</html>", AccessDeniedError, "<html>no</html>", id="html"),
-            pytest.param(
-                400,
-                b'{"__type": "com.amazonaws.iot#InvalidRequestException", "message": "no"}',
-                InvalidRequestError,
-                "no",
-                id="qualified-type",
-            ),
-            pytest.param(
-                429, b'{"code": "ThrottlingException", "Message": "slow"}',
-                ThrottlingError, "slow", id="code-in-body",
-            ),
-            pytest.param(300, b"choose", ServiceError, None, id="300"),
-            pytest.param(301, b"", ServiceError, None, id="301"),
-        ],
-    )  # fmt: skip
-    def test_an_error_with_any_body_is_mapped(
-        self, status: int, body: bytes, expected: type[ServiceError], message: str | None
-    ) -> None:
-        """Botocore's own parser raises other exceptions, such as TypeError, for some bodies."""
-        error = error_of((status, body))
-        assert type(error) is expected
-        assert isinstance(error, ServiceError)
-        assert error.http_status == status
-        assert error.request_id == "request-1"
-        if message is not None:
-            assert error.message == message
-
-    def test_an_error_with_a_broken_body_is_retried_by_botocore(self) -> None:
-        """The HTTP status decides on a retry, not the body."""
-        fleet = make_fleet(2)
-        good = json.dumps({"executionSummaries": [to_item(e, as_numbers=True) for e in fleet]})
-        with RawServer((503, b"\xff"), (500, b'{"code": 5}'), (200, good.encode())) as server:
-            client = boto3_client(server.url, retries={"total_max_attempts": 3, "mode": "standard"})
-            assert list(IoTJobsClient(client).list_job_executions_for_job(JOB_ID)) == fleet
-            client.close()

@@ -88,7 +88,8 @@ def test_programming_errors_and_interrupts_pass_through() -> None:
 def test_a_page_with_a_repeated_token_is_an_error(tokens: list[str], iterate: Any) -> None:
     """No execution of that page is yielded, and a page with a new token continues."""
     fleet = make_fleet(len(tokens) + 1)
-    script = [make_response([e], t) for e, t in zip(fleet, tokens, strict=False)]
+    metadata = {"ResponseMetadata": {"RequestId": "request-1"}}
+    script = [{**make_response([e], t), **metadata} for e, t in zip(fleet, tokens, strict=False)]
     client = ScriptedClient(*script, script[-1])
     iterator = iterate(paginate(client))
     found: list[JobExecutionSummary] = []
@@ -98,6 +99,8 @@ def test_a_page_with_a_repeated_token_is_an_error(tokens: list[str], iterate: An
     for _ in range(2):
         with pytest.raises(PaginationError, match="used before") as caught:
             next(iterator)
+        assert "(request id request-1)" in str(caught.value)
+        assert caught.value.request_id == "request-1"
         assert caught.value.job_id == JOB_ID
         assert caught.value.resume_token == iterator.resume_token == token
     assert client.script == []

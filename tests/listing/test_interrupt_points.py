@@ -101,10 +101,7 @@ async def collect(executions: JobExecutionIterator, found: list[JobExecutionSumm
 
 @pytest.mark.parametrize("fails", [False, True], ids=["", "error"])
 @with_and_without_prefetch
-def test_next_is_interrupted_at_each_point(
-    prefetch: bool,  # noqa: FBT001
-    fails: bool,  # noqa: FBT001
-) -> None:
+def test_next_is_interrupted_at_each_point(*, prefetch: bool, fails: bool) -> None:
     """The token is exact, and another thread can take the rest from the same iterator."""
     point = 0
     is_done = False
@@ -131,10 +128,7 @@ def test_next_is_interrupted_at_each_point(
 
 @pytest.mark.parametrize("then", ["same loop", "other loop", "other thread"])
 @with_and_without_prefetch
-def test_anext_is_interrupted_at_each_point(
-    prefetch: bool,  # noqa: FBT001
-    then: str,
-) -> None:
+def test_anext_is_interrupted_at_each_point(then: str, *, prefetch: bool) -> None:
     """The iterator continues on the same loop, on another one and in another thread."""
     loop = asyncio.new_event_loop()
     point = 0

@@ -169,8 +169,7 @@ def test_an_inherited_boto3_client_can_be_borrowed() -> None:
 
 @pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
 def test_a_forked_process_drops_inherited_connections(
-    monkeypatch: pytest.MonkeyPatch,
-    is_owned: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch, *, is_owned: bool
 ) -> None:
     """The process closes them once, before its first request, and keeps the boto3 client."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as owner:

@@ -22,13 +22,13 @@ from listings import (
     paginate,
     throttling_error,
 )
-from support import FleetClient, wait_until
+from support import FleetClient, wait_until, watched_threads
 
 from iotjobs_client import JobExecutionSummary, ThrottlingError
 from iotjobs_client.testing import make_fleet, make_response
 
 
-def test_memory_grows_by_a_hash_per_page_only() -> None:
+def test_memory_grows_by_a_hash_per_page_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page adds about 100 bytes to the memory of an iterator."""
     fleet = make_fleet(2)
 
@@ -39,11 +39,14 @@ def test_memory_grows_by_a_hash_per_page_only() -> None:
         def list_job_executions_for_job(self, **_: Any) -> dict[str, Any]:
             return make_response(fleet, f"token-{next(self.numbers)}")
 
+    threads = watched_threads(monkeypatch)
     executions = iter(paginate(Endless()))
 
     def advance(pages: int) -> int:
         for _ in itertools.islice(executions, pages * len(fleet)):
             pass
+        while threads:  # A thread that has not run yet keeps its page.
+            threads.pop().join()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
@@ -80,13 +83,20 @@ def test_threads_may_share_an_iterator() -> None:
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_an_iterator_cannot_be_copied_or_pickled(duplicate: Any) -> None:
-    """The error recommends to pass on the resume token instead."""
+    """The error names the class, and recommends to pass on the resume token instead."""
     paginator = paginate(FleetClient(make_fleet(3)))
     for iterator in (iter(paginator), paginator.pages()):
-        with pytest.raises(
-            TypeError, match=r"cannot copy or pickle .*; pass on its resume_token instead"
-        ):
+        name = type(iterator).__name__
+        complaint = f"cannot copy or pickle a {name}; pass on its resume_token instead"
+        with pytest.raises(TypeError, match=complaint):
             duplicate(iterator)
+
+
+def test_the_repr_of_an_iterator_shows_its_listing() -> None:
+    """The repr has the job but no token."""
+    listing = paginate(FleetClient(make_fleet(3)))
+    assert repr(iter(listing)).startswith("JobExecutionIterator(JobExecutionPaginator(job_id=")
+    assert repr(listing.pages()).startswith("JobExecutionPageIterator(")
 
 
 def test_an_abandoned_iterator_is_freed() -> None:

@@ -43,6 +43,14 @@ def test_each_loop_is_a_separate_listing() -> None:
     assert list(zip(paginator, paginator, strict=True)) == list(zip(fleet, fleet, strict=True))
 
 
+def test_paginators_are_compared_by_identity() -> None:
+    """Each is a listing of its own, and can be a key of a dict."""
+    client = ScriptedClient()
+    one = paginate(client)
+    assert one != paginate(client)
+    assert {one: 1}[one] == 1
+
+
 def test_an_iterator_is_its_own_iterator() -> None:
     """``iter()`` returns the iterator itself, and an exhausted iterator stays exhausted."""
     client = FleetClient(make_fleet(3))

@@ -178,6 +178,15 @@ def test_a_token_is_made_without_an_import(monkeypatch: pytest.MonkeyPatch) -> N
     assert token is not None
 
 
+def test_a_lone_surrogate_in_an_arn_can_be_resumed() -> None:
+    """Text that cannot be encoded, which JSON allows, does not stop a listing."""
+    fleet = make_executions("\ud800", "\udfff", "7")
+    executions = iter(paginate(FleetClient(fleet)))
+    assert next(executions) == fleet[0]
+    rest = paginate(FleetClient(fleet), resume_token=executions.resume_token)
+    assert list(rest) == fleet[1:]
+
+
 def test_the_token_of_the_service_is_sent_back_unchanged() -> None:
     """The service's token may contain any character."""
     strange = "tökén/+= \n\x00" * 50
@@ -189,7 +198,7 @@ def test_the_token_of_the_service_is_sent_back_unchanged() -> None:
 
 
 def test_a_damaged_token_is_rejected() -> None:
-    """A changed, lost or added character is an error, whose text omits the token."""
+    """A changed, lost or added character is an error, whose text has only the token's length."""
     executions = iter(paginate(FleetClient(make_fleet(10)), page_size=5))
     for _ in range(7):
         next(executions)
@@ -199,26 +208,30 @@ def test_a_damaged_token_is_rejected() -> None:
     damaged += [token[:n] + token[n + 1 :] for n in range(len(token))]
     damaged += [token + c for c in "A=\n é!"] + [" " + token, token + token, token.swapcase()]
     for wrong in damaged:
-        with pytest.raises(InvalidArgumentError, match="complete and unchanged") as caught:
+        complaint = f"complete and unchanged, .*; these {len(wrong)} characters are not"
+        with pytest.raises(InvalidArgumentError, match=complaint) as caught:
             paginate(ScriptedClient(), resume_token=wrong)
         assert wrong not in str(caught.value)
     assert paginate(ScriptedClient(), resume_token=token).resume_token == token
 
 
 @pytest.mark.parametrize(
-    ("job_id", "status"),
+    ("made_with", "job_id", "used_with", "complaint"),
     [
-        ("firmware-43", None),
-        (JOB_ID, "FAILED"),
-        (JOB_ID, ["FAILED", "QUEUED"]),
+        (None, "firmware-43", None, "with status None, not of job 'firmware-43' with status None"),
+        (None, JOB_ID, ["FAILED"], r"with status None, .* with status \['FAILED'\]"),
+        (["FAILED"], JOB_ID, None, r"with status \['FAILED'\], .* with status None"),
+        (["FAILED"], JOB_ID, ["FAILED", "QUEUED"], r"with status \['QUEUED', 'FAILED'\]"),
     ],
 )
-def test_a_token_of_another_listing_is_rejected(job_id: str, status: Any) -> None:
+def test_a_token_of_another_listing_is_rejected(
+    made_with: Any, job_id: str, used_with: Any, complaint: str
+) -> None:
     """The error names the job and the statuses of both listings."""
-    token = iter(paginate(FleetClient(make_fleet(3)))).resume_token
+    token = iter(paginate(FleetClient(make_fleet(3)), status=made_with)).resume_token
     client = IoTJobsClient(ScriptedClient())
-    with pytest.raises(InvalidArgumentError, match="of job 'firmware-42' with status None"):
-        client.list_job_executions_for_job(job_id, status=status, resume_token=token)
+    with pytest.raises(InvalidArgumentError, match=f"it is of job 'firmware-42' .*{complaint}"):
+        client.list_job_executions_for_job(job_id, status=used_with, resume_token=token)
 
 
 def test_a_token_of_another_format_is_rejected() -> None:

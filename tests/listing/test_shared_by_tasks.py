@@ -8,10 +8,17 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import EndpointConnectionError
-from listings import SilentClient, cancel_anext, let_others_run, paginate, with_and_without_prefetch
+from listings import (
+    SilentClient,
+    cancel_anext,
+    collect,
+    let_others_run,
+    paginate,
+    with_and_without_prefetch,
+)
 from support import JOB_ID, FleetClient, wait_until, watched_threads
 
-from iotjobs_client import IoTJobsClient, JobExecutionSummary, TransportError
+from iotjobs_client import IoTJobsClient, TransportError
 from iotjobs_client.testing import make_fleet
 
 if TYPE_CHECKING:
@@ -22,9 +29,7 @@ PAGE_SIZE = 6  # four pages
 
 
 @with_and_without_prefetch
-def test_tasks_may_share_an_iterator(
-    prefetch: bool,  # noqa: FBT001
-) -> None:
+def test_tasks_may_share_an_iterator(*, prefetch: bool) -> None:
     """Each execution is yielded to one task, and each page is requested once."""
 
     async def main() -> None:
@@ -136,11 +141,11 @@ def test_several_listings_at_once_leave_the_loop_free(caplog: pytest.LogCaptureF
 
         client = IoTJobsClient(WaitsForTheLoop(fleet))
 
-        async def found(prefetch: bool) -> list[JobExecutionSummary]:  # noqa: FBT001
-            paginator = client.list_job_executions_for_job(JOB_ID, prefetch=prefetch)
-            return [execution async for execution in paginator]
-
-        assert await asyncio.gather(*map(found, [False, True] * 3)) == [fleet] * 6
+        listings = (
+            collect(client.list_job_executions_for_job(JOB_ID, prefetch=prefetch))
+            for prefetch in [False, True] * 3
+        )
+        assert await asyncio.gather(*listings) == [fleet] * 6
 
     asyncio.run(main(), debug=True)
     assert [record for record in caplog.records if record.name == "asyncio"] == []

@@ -38,7 +38,7 @@ def list_all(client: IoTJobsClient, **options: Any) -> list[JobExecutionSummary]
 
 
 @pytest.mark.parametrize("prefetch", [False, True])
-def test_the_pages_are_listed_in_their_order(prefetch: bool) -> None:  # noqa: FBT001
+def test_the_pages_are_listed_in_their_order(*, prefetch: bool) -> None:
     """Each page but the last has a token, and a page may be empty."""
     pages = [FLEET[:2], [], iter(FLEET[2:])]
     with stubbed_client(JOB_ID, pages, page_size=3) as client:
