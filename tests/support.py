@@ -8,6 +8,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from enum import IntEnum
 from functools import cache
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,6 +83,23 @@ def listing_error(client: IoTJobsClient) -> IoTJobsError:
     except IoTJobsError as error:
         return error
     raise AssertionError("the listing raised no error")
+
+
+class SmallInt(IntEnum):
+    """Integers that are members of an enum."""
+
+    ONE = 1
+    THREE = 3
+
+
+class OtherInt:
+    """An integer type that is not a subclass of ``int``, like ``numpy.int64``."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
 
 
 class ScriptedClient:

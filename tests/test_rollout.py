@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from enum import IntEnum
 from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import PAUSED
+from support import PAUSED, OtherInt, SmallInt
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.rollout import Durations, latest_per_thing, summarize
@@ -57,6 +57,8 @@ def test_the_latest_execution_is_found_in_any_order(
         pytest.param(attempt("QUEUED", 1, 0), attempt("FAILED", 1, 0), id="the same execution"),
         pytest.param(attempt("FAILED", None, None), attempt("QUEUED", 1, None), id="unknown order"),
         pytest.param(attempt("QUEUED", None, None), attempt("FAILED", None, None), id="unknown"),
+        pytest.param(attempt("FAILED", None, 0), attempt("SUCCEEDED", 7, 0), id="queued at once"),
+        pytest.param(attempt("SUCCEEDED", 7, 0), attempt("FAILED", None, 0), id="at once, too"),
     ],
 )
 def test_without_number_and_time_the_last_listed_is_the_latest(
@@ -203,7 +205,10 @@ def test_an_unknown_status_is_counted() -> None:
 def test_the_order_of_a_listing_does_not_matter(
     statuses: list[str], shuffler: random.Random
 ) -> None:
-    """The summary is the same in any order, and each thing is in one of the four groups."""
+    """The summary is the same in any order, and if all is listed again.
+
+    Each thing is in one of the four groups.
+    """
     executions = [
         make_execution(
             f"thing-{number % 3}",
@@ -215,8 +220,8 @@ def test_the_order_of_a_listing_does_not_matter(
     ]
     summary = summarize(executions)
     shuffled = shuffler.sample(executions, len(executions))
-    assert summarize(shuffled) == summary
-    assert summary.execution_count == len(executions)
+    assert summarize(shuffled) == summarize(shuffled * 2) == summary
+    assert summary.executions == Counter(statuses)
     assert (
         summary.thing_count
         == min(len(executions), 3)
@@ -285,22 +290,10 @@ def test_failed_things_are_listed_latest_first() -> None:
     assert summarize(failures, failures=0).failed_last == ()
 
 
-class Limit(IntEnum):
-    ONE = 1
-
-
-class Index:
-    """An integer of another type, such as ``numpy.int64``."""
-
-    def __index__(self) -> int:
-        return 1
-
-
-@pytest.mark.parametrize("failures", [Limit.ONE, Index()], ids=["IntEnum", "__index__"])
+@pytest.mark.parametrize("failures", [SmallInt.ONE, OtherInt(1)], ids=["IntEnum", "__index__"])
 def test_failures_may_be_any_integer(failures: Any) -> None:
     """An ``IntEnum`` member and an object with ``__index__`` limit the failures as an int does."""
     fleet = [make_execution(name, "FAILED") for name in ("a", "b")]
-    assert summarize(fleet, failures=failures) == summarize(fleet, failures=1)
     assert len(summarize(fleet, failures=failures).failed_last) == 1
 
 
@@ -353,3 +346,68 @@ def test_the_curve_of_one_moment_is_one_point() -> None:
     (point,) = summarize([make_execution("a", "QUEUED")]).curve
     assert (point.at, point.queued, point.started, point.ended) == (START, 1, 0, {})
     assert summarize([make_execution("a", queued_at=None)]).curve == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_statuses_come_in_the_order_of_an_execution(seed: int) -> None:
+    """Known statuses come in the order of an execution's life, then unknown ones by name."""
+    words = [*JobExecutionStatus.__members__, "ARCHIVED", "PAUSED", "WAITING"]
+    shuffled = random.Random(seed).sample(words, len(words))
+    summary = summarize(make_execution(f"thing-{word}", word) for word in shuffled)
+    assert list(summary.executions) == words
+    assert list(summary.things) == words
+    assert list(summary.curve[-1].ended) == list(JobExecutionStatus)[2:]
+
+
+def test_the_curve_has_241_evenly_spaced_moments() -> None:
+    """The moments go from the first queued_at to the last update, and count up to each."""
+    members: list[tuple[str, float, float | None, float | None]] = [
+        ("SUCCEEDED", 0, 60, 120),
+        ("FAILED", 30, 90, 240),
+        ("QUEUED", 200, None, None),
+    ]
+    executions = [
+        make_execution(
+            f"thing-{status}",
+            status,
+            queued_at=after(queued),
+            started_at=None if started is None else after(started),
+            last_updated_at=None if updated is None else after(updated),
+        )
+        for status, queued, started, updated in members
+    ]
+    curve = summarize(executions).curve
+    assert [point.at for point in curve] == [after(n) for n in range(241)]
+    assert [point.queued for point in curve] == [1 + (n >= 30) + (n >= 200) for n in range(241)]
+    assert [point.started for point in curve] == [(n >= 60) + (n >= 90) for n in range(241)]
+    assert [point.ended for point in curve] == [
+        {"SUCCEEDED": int(n >= 120), "FAILED": int(n >= 240)} for n in range(241)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("started", "updated", "last"), [(None, None, 5), (9, None, 9), (9, 7, 9), (None, 8, 8)]
+)
+def test_the_curve_ends_with_the_last_time(
+    started: float | None, updated: float | None, last: float
+) -> None:
+    """The last moment is the latest of all times, whichever kind it is."""
+    executions = [
+        make_execution("a", "QUEUED", queued_at=START, started_at=None, last_updated_at=None),
+        make_execution(
+            "b",
+            "IN_PROGRESS",
+            queued_at=after(5),
+            started_at=None if started is None else after(started),
+            last_updated_at=None if updated is None else after(updated),
+        ),
+    ]
+    curve = summarize(executions).curve
+    assert (curve[0].at, curve[-1].at) == (START, after(last))
+    assert curve[-1].started == (started is not None)
+
+
+def test_ten_failures_are_the_default() -> None:
+    """``failed_last`` has the ten latest failures, the latest first."""
+    failed = [make_execution(f"thing-{n}", "FAILED", last_updated_at=after(n)) for n in range(12)]
+    assert summarize(failed).failed_last == tuple(failed[:1:-1])

@@ -5,7 +5,6 @@ Each test runs with ``for`` and ``async for``, with prefetch and without it.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -13,23 +12,10 @@ from listings import (
     four_forms,  # noqa: F401  (an autouse fixture)
     paginate,
 )
-from support import JOB_ID, FleetClient, ScriptedClient
+from support import JOB_ID, FleetClient, OtherInt, ScriptedClient, SmallInt
 
 from iotjobs_client import InvalidArgumentError, IoTJobsClient, JobExecutionStatus
 from iotjobs_client.testing import make_fleet
-
-
-class Size(IntEnum):
-    """An enum of page sizes."""
-
-    THREE = 3
-
-
-class Indexed:
-    """An integer of another type, such as a numpy.int64."""
-
-    def __index__(self) -> int:
-        return 3
 
 
 @pytest.mark.parametrize(
@@ -91,7 +77,7 @@ def test_an_error_message_stays_short() -> None:
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("three", [Size.THREE, Indexed()], ids=["IntEnum", "other"])
+@pytest.mark.parametrize("three", [SmallInt.THREE, OtherInt(3)], ids=["IntEnum", "other"])
 def test_integers_of_other_types_are_accepted(three: Any) -> None:
     """An IntEnum, or a numpy.int64 from a data frame, is sent as a plain int."""
     client = FleetClient(make_fleet(9))

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from support import OtherInt
 
 from iotjobs_client import (
     InvalidArgumentError,
@@ -248,13 +249,6 @@ class Zoneless(tzinfo):
     dst = tzname = utcoffset
 
 
-class Indexed:
-    """An integer of another type, such as a numpy.int64."""
-
-    def __index__(self) -> int:
-        return 3
-
-
 class TestValuesOfDataFrames:
     @pytest.fixture(params=["UTC0", "XXX+5"])
     def _zone(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -290,7 +284,7 @@ class TestValuesOfDataFrames:
 
     def test_integers_become_plain_ints(self) -> None:
         """A bool is not an integer here."""
-        number: Any = Indexed()
+        number: Any = OtherInt(3)
         summary = make_execution(execution_number=number, retry_attempt=number)
         assert (summary.execution_number, summary.retry_attempt) == (3, 3)
         assert type(summary.execution_number) is int

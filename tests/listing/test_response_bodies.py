@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 from typing import Any
@@ -52,6 +53,7 @@ def list_pages(*responses: Any) -> list[JobExecutionPage]:
         pytest.param(b'{"executionSummaries": [', "the body is not JSON", id="cut"),
         pytest.param(b'{"nextToken": "\xff"}', "not JSON in UTF-8", id="latin-1"),
         pytest.param('{"nextToken": "é"}'.encode("utf-16"), "not JSON in UTF-8", id="utf-16"),
+        pytest.param(gzip.compress(b"{}"), "not JSON in UTF-8", id="gzip"),
         pytest.param(b"[]", "the body is not an object but of type list", id="list"),
         pytest.param(b"null", "the body is not an object but of type NoneType", id="null"),
         pytest.param(b'"x"', "the body is not an object but of type str", id="string"),

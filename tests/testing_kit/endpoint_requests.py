@@ -1,4 +1,4 @@
-"""Helpers of the tests of ``LocalEndpoint``: a plain HTTP request and another integer type."""
+"""A plain HTTP request, for the tests of ``LocalEndpoint``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,3 @@ def ask(endpoint: LocalEndpoint, path: str, **query: object) -> tuple[int, dict[
     result = response.status, dict(response.headers), json.loads(response.read())
     connection.close()
     return result
-
-
-class OtherInt:
-    """An integer type that is not a subclass of ``int``, like ``numpy.int64``."""
-
-    def __init__(self, value: int) -> None:
-        self.value = value
-
-    def __index__(self) -> int:
-        return self.value

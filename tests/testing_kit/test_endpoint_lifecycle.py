@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from endpoint_requests import OtherInt, ask
-from support import JOB_ID
+from endpoint_requests import ask
+from support import JOB_ID, OtherInt
 
 from iotjobs_client import (
     ConfigurationError,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from endpoint_requests import OtherInt
+from support import OtherInt
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus
 from iotjobs_client.testing import make_execution, make_fleet
