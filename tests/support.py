@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 RawAnswer: TypeAlias = "tuple[int, bytes] | tuple[int, bytes, dict[str, str]]"
+Respond: TypeAlias = Callable[[str, dict[str, str]], RawAnswer]
 JOB_ID = "firmware-42"
 UNUSED_URL = "http://127.0.0.1:9"  # No server listens on this port.
 OPERATION = "list_job_executions_for_job"
@@ -164,10 +165,11 @@ class GatedClient(FleetClient):
 class RawServer:
     """Real HTTP on loopback that sends the next of some raw responses to each request.
 
-    A response is the HTTP status and the body, and may have headers.
+    A response is the HTTP status and the body, and may have headers. A function that makes one
+    gets the path and the headers of the request.
     """
 
-    def __init__(self, *answers: RawAnswer) -> None:
+    def __init__(self, *answers: RawAnswer | Respond) -> None:
         script = iter(answers)
 
         class Handler(BaseHTTPRequestHandler):
@@ -175,7 +177,10 @@ class RawServer:
             disable_nagle_algorithm = True  # Otherwise the body waits 40 ms for an acknowledgment.
 
             def do_GET(self) -> None:
-                status, body, *more = next(script)
+                answer = next(script)
+                if callable(answer):
+                    answer = answer(self.path, dict(self.headers.items()))
+                status, body, *more = answer
                 self.send_response(status)
                 headers = {"Content-Length": str(len(body)), "x-amzn-RequestId": "request-1"}
                 for name, value in {**headers, **(more[0] if more else {})}.items():

@@ -102,6 +102,8 @@ def test_a_forgotten_execution_leaves_the_token() -> None:
         pytest.param('[1, "firmware-42", ["FAILED"], 1, null, 500]', id="index-too-large"),
         pytest.param('[1, "firmware-42", [], 0, "\\ud800", 500]', id="lone-surrogate"),
         pytest.param('[1, "firmware-42", [], 0, 5, 500]', id="number-for-token"),
+        pytest.param('[1, "firmware-42", [], 0, [], 500]', id="list-for-token"),
+        pytest.param('[1, "firmware-42", [], 0, {}, 500]', id="object-for-token"),
         pytest.param('[1, "firmware-42", [], "0", null, 500]', id="text-for-index"),
         pytest.param('[1, "firmware-42", [], 0, null, "500"]', id="text-for-reach"),
         pytest.param("[1, 42, [], 0, null, 500]", id="number-for-job"),
