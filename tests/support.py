@@ -302,6 +302,12 @@ def watched_threads(monkeypatch: pytest.MonkeyPatch) -> list[Thread]:
     return started
 
 
+def refuse_new_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the start of each thread that is to request a page fail."""
+    fail = mock.Mock(side_effect=RuntimeError("can't start new thread"))
+    monkeypatch.setattr("_thread.start_new_thread", fail)
+
+
 class Loops:
     """An event loop for each thread; leaving the ``with`` block closes them."""
 

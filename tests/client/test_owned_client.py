@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest.mock import MagicMock
 
+import anyio
 import boto3
 import pytest
 from botocore.config import Config
@@ -212,3 +215,48 @@ class TestDefaultSession:
         monkeypatch.setenv("AWS_CONFIG_FILE", str(config_file))
         profile = IoTJobsClient(profile_name="fleet")
         assert profile.boto3_client.meta.region_name == "ca-central-1"
+
+
+@pytest.mark.anyio
+class TestAsyncWith:
+    async def test_it_closes_the_client(self) -> None:
+        """``async with`` closes the client as ``with`` does."""
+        client = IoTJobsClient(ScriptedClient())
+        async with client as same:
+            assert same is client
+        with pytest.raises(ConfigurationError, match="closed"):
+            await anext(aiter(client.list_job_executions_for_job(JOB_ID)))
+
+    async def test_it_closes_the_client_after_an_error_in_the_block(self) -> None:
+        """An error or a cancellation in the block passes through."""
+        client = IoTJobsClient(ScriptedClient())
+
+        async def fail_in_the_block() -> None:
+            async with client:
+                scope.cancel()
+                raise ZeroDivisionError
+
+        with anyio.CancelScope() as scope, pytest.raises(ZeroDivisionError):
+            await fail_in_the_block()
+        with pytest.raises(ConfigurationError, match="closed"):
+            _ = client.boto3_client
+
+    async def test_it_does_not_wait_for_the_boto3_client(self) -> None:
+        """A thread that is still building it then finds the client closed."""
+        is_building, may_continue = Event(), Event()
+        built = MagicMock()
+
+        class SlowSession:
+            def client(self, *_: Any, **__: Any) -> MagicMock:
+                is_building.set()
+                assert may_continue.wait(30)
+                return built
+
+        session: Any = SlowSession()
+        async with IoTJobsClient(session=session) as client:
+            first = asyncio.ensure_future(anext(aiter(client.list_job_executions_for_job(JOB_ID))))
+            await asyncio.to_thread(is_building.wait, 30)
+        may_continue.set()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await first
+        built.close.assert_called_once_with()

@@ -20,6 +20,7 @@ from support import (
     ScriptedClient,
     held_response,
     owning_client,
+    refuse_new_threads,
     watched_threads,
 )
 
@@ -28,6 +29,8 @@ from iotjobs_client.testing import LocalEndpoint, make_fleet, make_response
 
 FLEET = make_fleet(20)
 PAGE_SIZE = 6  # four pages
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("library", ["asyncio", "anyio"])
@@ -60,112 +63,73 @@ def test_listings_run_on_asyncio_and_on_anyio(library: str, *, prefetch: bool) -
         assert len(endpoint.requests) == 6
 
 
-def test_a_paginator_can_be_listed_again_and_interleaved() -> None:
-    """Each ``async for`` is a separate listing."""
-
-    async def main() -> None:
-        paginator = paginate(FleetClient(FLEET), page_size=PAGE_SIZE)
-        first, second = aiter(paginator), aiter(paginator)
-        assert aiter(first) is first
-        for execution in FLEET:
-            assert await anext(first) == await anext(second) == execution
-        assert [execution async for execution in paginator] == FLEET
-        assert await anext(first, None) is None
-
-    asyncio.run(main())
-
-
 @with_and_without_prefetch
-def test_next_and_anext_can_alternate(*, prefetch: bool) -> None:
+async def test_next_and_anext_can_alternate(*, prefetch: bool) -> None:
     """Both forms advance the same listing."""
-
-    async def main() -> None:
-        client = FleetClient(FLEET)
-        executions = iter(paginate(client, page_size=PAGE_SIZE, prefetch=prefetch))
-        found = []
-        while executions.resume_token is not None:
-            found += await take(executions, 1)
-            found += [e for e in [next(executions, None)] if e is not None]
-        assert found == FLEET
-        assert len(client.calls) == 4
-
-    asyncio.run(main())
+    client = FleetClient(FLEET)
+    executions = iter(paginate(client, page_size=PAGE_SIZE, prefetch=prefetch))
+    found = []
+    while executions.resume_token is not None:
+        found += await take(executions, 1)
+        found += [e for e in [next(executions, None)] if e is not None]
+    assert found == FLEET
+    assert len(client.calls) == 4
 
 
-def test_only_a_page_costs_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_a_page_costs_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """An execution that has arrived is returned without a switch to another thread."""
     threads = watched_threads(monkeypatch)
     executions = iter(paginate(FleetClient(FLEET), page_size=PAGE_SIZE))
 
-    async def main() -> None:
-        for number in range(len(FLEET)):
-            if number % PAGE_SIZE == 0:
-                await anext(executions)
-            else:
-                with pytest.raises(StopIteration):  # It returned without suspending.
-                    executions.__anext__().send(None)
-
-    asyncio.run(main())
+    for number in range(len(FLEET)):
+        if number % PAGE_SIZE == 0:
+            await anext(executions)
+        else:
+            with pytest.raises(StopIteration):  # It returned without suspending.
+                executions.__anext__().send(None)
     assert len(threads) == 4
 
 
-def test_an_error_in_a_thread_is_raised_in_the_task() -> None:
+async def test_an_error_in_a_thread_is_raised_in_the_task() -> None:
     """The error has the traceback to its cause, and then its page is requested again."""
-
-    async def main() -> None:
-        client = FleetClient(FLEET)
-        client.errors = {2: EndpointConnectionError(endpoint_url="x")}
-        executions = aiter(paginate(client, page_size=PAGE_SIZE))
-        found = await take(executions, PAGE_SIZE)
-        with pytest.raises(TransportError) as caught:
-            await anext(executions)
-        assert caught.value.__cause__ is client.errors[2]
-        # No public function makes the request, so a private one must be in the traceback.
-        assert "_list_page" in [entry.name for entry in caught.traceback]
-        assert caught.value.resume_token == executions.resume_token
-        assert [*found, *[e async for e in executions]] == FLEET
-
-    asyncio.run(main())
+    client = FleetClient(FLEET)
+    client.errors = {2: EndpointConnectionError(endpoint_url="x")}
+    executions = aiter(paginate(client, page_size=PAGE_SIZE))
+    found = await take(executions, PAGE_SIZE)
+    with pytest.raises(TransportError) as caught:
+        await anext(executions)
+    assert caught.value.__cause__ is client.errors[2]
+    # No public function makes the request, so a private one must be in the traceback.
+    assert "_list_page" in [entry.name for entry in caught.traceback]
+    assert caught.value.resume_token == executions.resume_token
+    assert [*found, *[e async for e in executions]] == FLEET
 
 
-def test_a_client_that_raises_stop_async_iteration_is_an_error() -> None:
+async def test_a_client_that_raises_stop_async_iteration_is_an_error() -> None:
     """Such a client does not end the listing."""
-
-    async def main() -> None:
-        with pytest.raises(RuntimeError, match="method raised StopAsyncIteration"):
-            await anext(aiter(paginate(ScriptedClient(StopAsyncIteration()), page_size=PAGE_SIZE)))
-
-    asyncio.run(main())
+    with pytest.raises(RuntimeError, match="method raised StopAsyncIteration"):
+        await anext(aiter(paginate(ScriptedClient(StopAsyncIteration()), page_size=PAGE_SIZE)))
 
 
-def test_requests_see_the_context_of_the_task() -> None:
+async def test_requests_see_the_context_of_the_task() -> None:
     """Handlers of botocore's events can trace requests by context variables."""
     client = TracingClient(FLEET)
 
-    async def main() -> None:
-        client.context.set("request 7")
-        assert [e async for e in paginate(client, page_size=PAGE_SIZE)] == FLEET
-
-    asyncio.run(main())
+    client.context.set("request 7")
+    assert [e async for e in paginate(client, page_size=PAGE_SIZE)] == FLEET
     assert client.seen == [("request 7", False)] * 4
 
 
-def test_without_a_new_thread_it_raises_and_can_continue(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_new_thread_it_raises_and_can_continue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The request is not made on the loop instead, which would block it."""
-
-    def start_new_thread(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    async def main() -> None:
-        executions = aiter(paginate(FleetClient(FLEET), page_size=PAGE_SIZE))
-        with monkeypatch.context() as patch:
-            # The library starts its threads with this function.
-            patch.setattr("_thread.start_new_thread", start_new_thread)
-            with pytest.raises(RuntimeError, match="can't start new thread"):
-                await anext(executions)
-        assert [e async for e in executions] == FLEET
-
-    asyncio.run(main())
+    executions = aiter(paginate(FleetClient(FLEET), page_size=PAGE_SIZE))
+    with monkeypatch.context() as patch:
+        refuse_new_threads(patch)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            await anext(executions)
+    assert [e async for e in executions] == FLEET
 
 
 def test_an_abandoned_iterator_need_not_be_closed() -> None:

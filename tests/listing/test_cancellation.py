@@ -18,59 +18,49 @@ from iotjobs_client.testing import make_fleet
 FLEET = make_fleet(20)
 PAGE_SIZE = 6  # four pages
 
+pytestmark = pytest.mark.anyio
+
 
 @with_and_without_prefetch
-def test_a_cancelled_request_does_not_move_the_iterator(*, prefetch: bool) -> None:
+async def test_a_cancelled_request_does_not_move_the_iterator(*, prefetch: bool) -> None:
     """The token stays exact, and the next ``anext()`` returns the result of that request."""
-
-    async def main() -> None:
-        client = SilentClient(FLEET)
-        executions = aiter(paginate(client, page_size=PAGE_SIZE, prefetch=prefetch))
-        found = await take(executions, PAGE_SIZE)
-        token = executions.resume_token
-        await cancel_anext(executions)
-        assert executions.resume_token == token
-        client.gate.set()
-        await asyncio.to_thread(wait_until, lambda: client.responses == 2)
-        assert executions.resume_token == token
-        resumed = paginate(FleetClient(FLEET), page_size=PAGE_SIZE, resume_token=token)
-        assert [*found, *[e async for e in resumed]] == FLEET
-        assert [*found, *[e async for e in executions]] == FLEET
-        assert client.requests == 4
-
-    asyncio.run(main())
+    client = SilentClient(FLEET)
+    executions = aiter(paginate(client, page_size=PAGE_SIZE, prefetch=prefetch))
+    found = await take(executions, PAGE_SIZE)
+    token = executions.resume_token
+    await cancel_anext(executions)
+    assert executions.resume_token == token
+    client.gate.set()
+    await asyncio.to_thread(wait_until, lambda: client.responses == 2)
+    assert executions.resume_token == token
+    resumed = paginate(FleetClient(FLEET), page_size=PAGE_SIZE, resume_token=token)
+    assert [*found, *[e async for e in resumed]] == FLEET
+    assert [*found, *[e async for e in executions]] == FLEET
+    assert client.requests == 4
 
 
-def test_next_returns_the_result_of_a_cancelled_request() -> None:
+async def test_next_returns_the_result_of_a_cancelled_request() -> None:
     """``next()`` waits for the running request instead of making another one."""
-
-    async def main() -> None:
-        client = SilentClient(FLEET)
-        executions = aiter(paginate(client, page_size=PAGE_SIZE))
-        found = await take(executions, PAGE_SIZE)
-        await cancel_anext(executions)
-        client.gate.set()
-        assert [*found, *executions] == FLEET
-        assert client.requests == 4
-
-    asyncio.run(main())
+    client = SilentClient(FLEET)
+    executions = aiter(paginate(client, page_size=PAGE_SIZE))
+    found = await take(executions, PAGE_SIZE)
+    await cancel_anext(executions)
+    client.gate.set()
+    assert [*found, *executions] == FLEET
+    assert client.requests == 4
 
 
-def test_an_error_after_a_cancellation_is_raised_next() -> None:
+async def test_an_error_after_a_cancellation_is_raised_next() -> None:
     """The next ``anext()`` raises the error of the cancelled request once."""
-
-    async def main() -> None:
-        client = SilentClient(FLEET)
-        client.errors = {2: EndpointConnectionError(endpoint_url="x")}
-        executions = aiter(paginate(client, page_size=PAGE_SIZE))
-        found = await take(executions, PAGE_SIZE)
-        await cancel_anext(executions)
-        client.gate.set()
-        with pytest.raises(TransportError):
-            await anext(executions)
-        assert [*found, *[e async for e in executions]] == FLEET
-
-    asyncio.run(main())
+    client = SilentClient(FLEET)
+    client.errors = {2: EndpointConnectionError(endpoint_url="x")}
+    executions = aiter(paginate(client, page_size=PAGE_SIZE))
+    found = await take(executions, PAGE_SIZE)
+    await cancel_anext(executions)
+    client.gate.set()
+    with pytest.raises(TransportError):
+        await anext(executions)
+    assert [*found, *[e async for e in executions]] == FLEET
 
 
 @with_and_without_prefetch

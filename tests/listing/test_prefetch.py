@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from listings import TracingClient
-from support import JOB_ID, FleetClient, GatedClient, wait_until, watched_threads
+from support import (
+    JOB_ID,
+    FleetClient,
+    GatedClient,
+    refuse_new_threads,
+    wait_until,
+    watched_threads,
+)
 
 from iotjobs_client import IoTJobsClient, JobExecutionIterator, TransportError
 from iotjobs_client.testing import make_fleet
@@ -183,12 +190,7 @@ def test_without_a_new_thread_it_lists_without_prefetch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each page is requested when it is needed."""
-
-    def start_new_thread(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    # The library starts its threads with this function.
-    monkeypatch.setattr("_thread.start_new_thread", start_new_thread)
+    refuse_new_threads(monkeypatch)
     client = FleetClient(FLEET)
     executions = start(client)
     assert next(executions) == FLEET[0]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from botocore.exceptions import EndpointConnectionError
 from listings import (
     SilentClient,
@@ -21,107 +22,96 @@ from support import JOB_ID, FleetClient, wait_until, watched_threads
 from iotjobs_client import IoTJobsClient, TransportError
 from iotjobs_client.testing import make_fleet
 
-if TYPE_CHECKING:
-    import pytest
-
 FLEET = make_fleet(20)
 PAGE_SIZE = 6  # four pages
 
+pytestmark = pytest.mark.anyio
+
 
 @with_and_without_prefetch
-def test_tasks_may_share_an_iterator(*, prefetch: bool) -> None:
+async def test_tasks_may_share_an_iterator(*, prefetch: bool) -> None:
     """Each execution is yielded to one task, and each page is requested once."""
+    client = FleetClient(make_fleet(500))
+    executions = aiter(paginate(client, page_size=PAGE_SIZE, prefetch=prefetch))
+    found = []
 
-    async def main() -> None:
-        client = FleetClient(make_fleet(500))
-        executions = aiter(paginate(client, page_size=PAGE_SIZE, prefetch=prefetch))
-        found = []
+    async def work() -> None:
+        async for execution in executions:
+            found.append(execution)
+            await asyncio.sleep(0)
 
-        async def work() -> None:
-            async for execution in executions:
-                found.append(execution)
-                await asyncio.sleep(0)
-
-        await asyncio.gather(*(work() for _ in range(5)))
-        assert sorted(found, key=client.fleet.index) == client.fleet
-        assert len(client.calls) == 84
-
-    asyncio.run(main())
+    await asyncio.gather(*(work() for _ in range(5)))
+    assert sorted(found, key=client.fleet.index) == client.fleet
+    assert len(client.calls) == 84
 
 
-def test_a_request_in_a_thread_does_not_block_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_in_a_thread_does_not_block_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A task waits for the page that a thread requests, while the loop runs."""
     watched_threads(monkeypatch)  # Coverage measures these threads.
 
-    async def main() -> None:
-        client = SilentClient(FLEET, silent_from=1)
-        executions = iter(paginate(client, page_size=PAGE_SIZE))
-        found = []
-        thread = Thread(target=lambda: found.append(next(executions)))
-        thread.start()
-        await asyncio.to_thread(wait_until, lambda: client.requests == 1)
-        task = asyncio.ensure_future(anext(executions))
-        await let_others_run()
-        assert not task.done()
-        client.gate.set()
-        found.append(await task)
-        thread.join()
-        assert sorted(found, key=FLEET.index) == FLEET[:2]
-        assert client.requests == 1
-
-    asyncio.run(main())
+    client = SilentClient(FLEET, silent_from=1)
+    executions = iter(paginate(client, page_size=PAGE_SIZE))
+    found = []
+    thread = Thread(target=lambda: found.append(next(executions)))
+    thread.start()
+    await asyncio.to_thread(wait_until, lambda: client.requests == 1)
+    task = asyncio.ensure_future(anext(executions))
+    await let_others_run()
+    assert not task.done()
+    client.gate.set()
+    found.append(await task)
+    thread.join()
+    assert sorted(found, key=FLEET.index) == FLEET[:2]
+    assert client.requests == 1
 
 
-def test_tasks_that_wait_for_a_thread_share_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tasks_that_wait_for_a_thread_share_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Tasks that come after cancelled ones share it too."""
     started = watched_threads(monkeypatch)
 
-    async def main() -> None:
-        client = SilentClient(FLEET, silent_from=1)
-        executions = iter(paginate(client, page_size=PAGE_SIZE))
-        thread = Thread(target=lambda: next(executions))
-        thread.start()
-        await asyncio.to_thread(wait_until, lambda: client.requests == 1)
-        for _ in range(5):
-            await cancel_anext(executions)
-        tasks = [asyncio.ensure_future(anext(executions)) for _ in range(5)]
-        await let_others_run()
-        assert len(started) == 1
-        client.gate.set()
-        thread.join()
-        assert sorted(await asyncio.gather(*tasks), key=FLEET.index) == FLEET[1:6]
-        assert client.requests == 1
-
-    asyncio.run(main())
+    client = SilentClient(FLEET, silent_from=1)
+    executions = iter(paginate(client, page_size=PAGE_SIZE))
+    thread = Thread(target=lambda: next(executions))
+    thread.start()
+    await asyncio.to_thread(wait_until, lambda: client.requests == 1)
+    for _ in range(5):
+        await cancel_anext(executions)
+    tasks = [asyncio.ensure_future(anext(executions)) for _ in range(5)]
+    await let_others_run()
+    assert len(started) == 1
+    client.gate.set()
+    thread.join()
+    assert sorted(await asyncio.gather(*tasks), key=FLEET.index) == FLEET[1:6]
+    assert client.requests == 1
 
 
-def test_a_task_repeats_a_request_that_failed_in_a_thread() -> None:
+async def test_a_task_repeats_a_request_that_failed_in_a_thread() -> None:
     """The error is raised only in the thread that made the request."""
+    client = SilentClient(FLEET, silent_from=1)
+    client.errors = {1: EndpointConnectionError(endpoint_url="x")}
+    executions = iter(paginate(client, page_size=PAGE_SIZE))
+    errors: list[BaseException] = []
 
-    async def main() -> None:
-        client = SilentClient(FLEET, silent_from=1)
-        client.errors = {1: EndpointConnectionError(endpoint_url="x")}
-        executions = iter(paginate(client, page_size=PAGE_SIZE))
-        errors: list[BaseException] = []
+    def fail() -> None:
+        try:
+            next(executions)
+        except TransportError as error:
+            errors.append(error)
 
-        def fail() -> None:
-            try:
-                next(executions)
-            except TransportError as error:
-                errors.append(error)
-
-        thread = Thread(target=fail)
-        thread.start()
-        await asyncio.to_thread(wait_until, lambda: client.requests == 1)
-        task = asyncio.ensure_future(anext(executions))
-        await let_others_run()
-        client.gate.set()
-        assert await task == FLEET[0]
-        thread.join()
-        assert len(errors) == 1
-        assert client.requests == 2
-
-    asyncio.run(main())
+    thread = Thread(target=fail)
+    thread.start()
+    await asyncio.to_thread(wait_until, lambda: client.requests == 1)
+    task = asyncio.ensure_future(anext(executions))
+    await let_others_run()
+    client.gate.set()
+    assert await task == FLEET[0]
+    thread.join()
+    assert len(errors) == 1
+    assert client.requests == 2
 
 
 def test_several_listings_at_once_leave_the_loop_free(caplog: pytest.LogCaptureFixture) -> None:
