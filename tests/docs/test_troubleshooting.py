@@ -93,10 +93,7 @@ TROUBLES: dict[str, tuple[type[Exception], Callable[[], object]]] = {
         TransportError,
         lambda: list_all(endpoint_url=NO_SERVER),
     ),
-    "Failed to connect to proxy URL": (
-        TransportError,
-        lambda: list_all(config=ONCE.merge(PROXY)),
-    ),
+    "Failed to connect to proxy URL": (TransportError, lambda: list_all(config=ONCE.merge(PROXY))),
     "SSL validation failed": (TransportError, list_over_tls),
     "the body is not JSON": (MalformedResponseError, list_with("garbage")),
     "Unable to locate credentials": (CredentialsError, list_all),

@@ -130,8 +130,7 @@ def test_instance_metadata_that_stops_responding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "is_retryable"),
-    [(503, True), (429, True), (403, False), (404, False), (None, True)],
+    ("status", "is_retryable"), [(503, True), (429, True), (403, False), (404, False), (None, True)]
 )
 def test_a_container_endpoint(
     status: int | None, monkeypatch: pytest.MonkeyPatch, *, is_retryable: bool

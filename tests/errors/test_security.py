@@ -201,9 +201,7 @@ def test_a_refused_header_is_not_shown() -> None:
     assert SESSION_TOKEN[:12] not in str(caught.value)
 
 
-def test_a_password_in_the_environment_is_not_revealed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_password_in_the_environment_is_not_revealed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error hides the password if botocore rejects ``AWS_ENDPOINT_URL_IOT``."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_IOT", "http://me:hunter2@exa mple")
     with pytest.raises(ConfigurationError) as caught:

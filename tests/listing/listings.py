@@ -168,10 +168,7 @@ def fake_clock(shortest_pause: float) -> Iterator[FakeClock]:
         is_pause = seconds > shortest_pause
         await (clock.sleep_in_task(seconds) if is_pause else real_sleep(seconds))
 
-    with (
-        mock.patch("iotjobs_client._rate.time", clock),
-        mock.patch("asyncio.sleep", sleep),
-    ):
+    with mock.patch("iotjobs_client._rate.time", clock), mock.patch("asyncio.sleep", sleep):
         yield clock
 
 

@@ -55,10 +55,7 @@ def test_listings_run_on_asyncio_and_on_anyio(library: str, *, prefetch: bool) -
             found = [execution async for page in pages for execution in page.executions]
             assert found == fleet
 
-    with (
-        LocalEndpoint({JOB_ID: fleet}) as endpoint,
-        held_response(endpoint, 4) as may_respond,
-    ):
+    with LocalEndpoint({JOB_ID: fleet}) as endpoint, held_response(endpoint, 4) as may_respond:
         anyio.run(main) if library == "anyio" else asyncio.run(main())
         assert len(endpoint.requests) == 6
 

@@ -58,11 +58,7 @@ def test_after_an_error_the_same_page_is_requested_again(iterate: Any) -> None:
         else:
             found += getattr(unit, "executions", [unit])
     assert found == fleet
-    assert [type(error) for error in errors] == [
-        ThrottlingError,
-        TransportError,
-        ThrottlingError,
-    ]
+    assert [type(error) for error in errors] == [ThrottlingError, TransportError, ThrottlingError]
     tokens = [call.get("nextToken") for call in client.calls]
     assert tokens == [None, None, "3", "3", "3", "6"]
 

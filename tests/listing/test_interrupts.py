@@ -105,9 +105,7 @@ def test_a_signal_that_raises_leaves_the_iterator_consistent(
 
 
 @with_and_without_prefetch
-def test_interrupts_at_any_instruction_lose_no_execution(
-    flags: list[str],
-) -> None:
+def test_interrupts_at_any_instruction_lose_no_execution(flags: list[str]) -> None:
     """A thousand alarms that raise at random moments lose and repeat no execution."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
         found, resume_token, _ = finish(start("interrupts", endpoint, *flags))
@@ -118,9 +116,7 @@ def test_interrupts_at_any_instruction_lose_no_execution(
 # test_interrupt_points interrupts each point of a short listing on every Python.
 @pytest.mark.one_python
 @with_and_without_prefetch
-def test_interrupts_on_an_event_loop_lose_no_execution(
-    flags: list[str],
-) -> None:
+def test_interrupts_on_an_event_loop_lose_no_execution(flags: list[str]) -> None:
     """A hundred alarms that raise during ``async for`` lose and repeat no execution."""
     with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
         found, resume_token, _ = finish(start("interrupts_on_a_loop", endpoint, *flags))
@@ -138,9 +134,7 @@ def test_after_a_fork_both_processes_continue(flags: list[str]) -> None:
 
 
 @with_and_without_prefetch
-def test_a_forked_process_does_not_wait_for_a_request(
-    flags: list[str],
-) -> None:
+def test_a_forked_process_does_not_wait_for_a_request(flags: list[str]) -> None:
     """The thread that made the request does not exist in the forked process."""
     with LocalEndpoint({JOB_ID: FLEET}, faults={2: "hang"}) as endpoint:
         process = start("fork_beside_a_request", endpoint, *flags)

@@ -29,11 +29,7 @@ def test_max_items_limits_items_and_pages(max_items: int) -> None:
     by_page = [page.executions for page in page_list]
     assert list(itertools.chain(*by_page)) == fleet[:max_items]
     assert all(by_page)
-    for token in (
-        executions.resume_token,
-        pages.resume_token,
-        page_list[-1].resume_token,
-    ):
+    for token in (executions.resume_token, pages.resume_token, page_list[-1].resume_token):
         assert (token is None) is (max_items >= len(fleet))
         if token is not None:
             rest = paginate(FleetClient(fleet), page_size=2, resume_token=token)

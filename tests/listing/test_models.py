@@ -24,9 +24,7 @@ ARN = "arn:aws:iot:eu-west-1:123456789012:thing/pump-7"
 
 
 class TestJobExecutionStatus:
-    def test_the_class_iterates_over_statuses_in_lifecycle_order(
-        self,
-    ) -> None:
+    def test_the_class_iterates_over_statuses_in_lifecycle_order(self) -> None:
         """Iteration yields the eight documented statuses, even after an unknown one was used."""
         assert JobExecutionStatus("PAUSED") not in list(JobExecutionStatus)
         assert list(JobExecutionStatus) == [

@@ -33,9 +33,7 @@ def identity(execution: JobExecutionSummary) -> Identity:
     return execution.thing_arn, execution.execution_number
 
 
-def statuses_seen(
-    found: list[JobExecutionSummary],
-) -> dict[Identity, list[JobExecutionStatus]]:
+def statuses_seen(found: list[JobExecutionSummary]) -> dict[Identity, list[JobExecutionStatus]]:
     """Return the statuses in which each execution was yielded, in order."""
     seen = defaultdict(list)
     for execution in found:

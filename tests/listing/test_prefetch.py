@@ -186,9 +186,7 @@ def test_a_prefetch_sees_the_context_of_the_caller() -> None:
     assert client.seen == [("request 7", True), *[("request 7", False)] * 3]
 
 
-def test_without_a_new_thread_it_lists_without_prefetch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_a_new_thread_it_lists_without_prefetch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page is requested when it is needed."""
     refuse_new_threads(monkeypatch)
     client = FleetClient(FLEET)

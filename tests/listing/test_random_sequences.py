@@ -163,11 +163,7 @@ class RandomSequences(RuleBasedStateMachine):
                 self.found += getattr(unit, "executions", [unit])
 
     @precondition(lambda self: self.iterator.resume_token is not None)
-    @rule(
-        max_items=st.none() | st.integers(1, 6),
-        in_new_client=st.booleans(),
-        options=options,
-    )
+    @rule(max_items=st.none() | st.integers(1, 6), in_new_client=st.booleans(), options=options)
     def resume(
         self, *, in_new_client: bool, max_items: int | None, options: dict[str, Any]
     ) -> None:

@@ -8,14 +8,7 @@ import logging
 from typing import Any
 
 import pytest
-from support import (
-    JOB_ID,
-    RawServer,
-    boto3_client,
-    owning_client,
-    response_error,
-    to_item,
-)
+from support import JOB_ID, RawServer, boto3_client, owning_client, response_error, to_item
 
 from iotjobs_client import (
     AccessDeniedError,

@@ -65,10 +65,7 @@ def test_executions_that_left_a_page_hide_no_others() -> None:
     taken = [next(executions) for _ in range(4)]
     remaining = [e for e in fleet if e not in taken[:3]]  # The first three have started.
     rest = paginate(
-        FleetClient(remaining),
-        status="QUEUED",
-        page_size=6,
-        resume_token=executions.resume_token,
+        FleetClient(remaining), status="QUEUED", page_size=6, resume_token=executions.resume_token
     )
     assert [*taken, *rest] == fleet
 

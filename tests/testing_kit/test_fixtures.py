@@ -46,9 +46,7 @@ def test_the_users_environment_is_hidden(
     assert {name for name in os.environ if name.startswith("AWS_")} <= endpoint.environment.keys()
 
 
-def test_the_endpoints_own_client_uses_no_proxy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_endpoints_own_client_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy could not reach the loopback of this machine."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     patient = Config(retries={"total_max_attempts": 2})

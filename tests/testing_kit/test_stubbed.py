@@ -199,10 +199,7 @@ class TestFailures:
     )
     def test_different_parameters(self, options: Any, complaint: str) -> None:
         """The message has the request's number, and each parameter that differs."""
-        with (
-            pytest.raises(AssertionError) as caught,
-            stubbed_client(JOB_ID, [FLEET]) as client,
-        ):
+        with pytest.raises(AssertionError) as caught, stubbed_client(JOB_ID, [FLEET]) as client:
             list_all(client, **options)
         text = "request 1 of ListJobExecutionsForJob is not as expected: "
         assert str(caught.value) == text + complaint
