@@ -145,23 +145,6 @@ class FleetClient:
         return make_response(page, str(wanted[size]) if len(wanted) > size else None)
 
 
-class GatedClient(FleetClient):
-    """Responds to each request once the gate is open, and counts its responses."""
-
-    def __init__(self, fleet: list[JobExecutionSummary]) -> None:
-        super().__init__(fleet)
-        self.gate = Event()
-        self.gate.set()
-        self.answered = 0
-
-    def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
-        assert self.gate.wait(30)
-        try:
-            return super().list_job_executions_for_job(**arguments)
-        finally:
-            self.answered += 1
-
-
 class RawServer:
     """Real HTTP on loopback that sends the next of some raw responses to each request.
 
@@ -243,6 +226,18 @@ def owning_client(url: str, **config: Any) -> IoTJobsClient:
     """Return a client of the server at ``url`` that builds its own boto3 client."""
     config.setdefault("retries", ONCE)
     return IoTJobsClient(session=session(), endpoint_url=url, config=Config(**config))
+
+
+@contextmanager
+def served(
+    fleet: list[JobExecutionSummary], **options: Any
+) -> Iterator[tuple[LocalEndpoint, IoTJobsClient]]:
+    """Serve a fleet over HTTP, and yield the endpoint and a client that lists it."""
+    with (
+        LocalEndpoint({JOB_ID: fleet}, **options) as endpoint,
+        owning_client(endpoint.url) as client,
+    ):
+        yield endpoint, client
 
 
 def response_error(*responses: RawAnswer) -> IoTJobsError:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import JOB_ID, boto3_client, owning_client
+from support import JOB_ID, FleetClient, boto3_client, owning_client
 from urllib3.connection import HTTPConnection
 
 from iotjobs_client import IoTJobsClient
@@ -72,3 +72,30 @@ def test_a_child_opens_a_connection_of_its_own(kind: str, connects: list[HTTPCon
         assert len(connects) == 1
         owned.close()
         boto3s.close()
+
+
+@pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
+def test_a_forked_process_drops_inherited_connections(
+    monkeypatch: pytest.MonkeyPatch, *, is_owned: bool
+) -> None:
+    """The process closes them once, before its first request, and keeps the boto3 client."""
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as owner:
+        client = owner if is_owned else IoTJobsClient(owner.boto3_client)
+        boto3_client = client.boto3_client
+        close_calls: list[None] = []
+        monkeypatch.setattr(boto3_client, "close", lambda: close_calls.append(None))
+        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
+        assert next(executions) == FLEET[0]
+        assert close_calls == []
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        assert list(executions) == FLEET[1:]
+        assert close_calls == [None]
+        assert client.boto3_client is boto3_client
+        monkeypatch.undo()
+
+
+def test_a_stand_in_is_used_unchanged_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client without ``close()`` has no connections to drop."""
+    client = IoTJobsClient(FleetClient(FLEET))
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET

@@ -10,11 +10,10 @@ from typing import Any
 
 import boto3
 import pytest
-from support import JOB_ID, boto3_client, listing_error, owning_client
+from support import JOB_ID, boto3_client, listing_error, owning_client, served
 
 from iotjobs_client import (
     IoTJobsClient,
-    IoTJobsError,
     JobExecutionSummary,
     ResourceNotFoundError,
     ServiceUnavailableError,
@@ -54,20 +53,6 @@ def test_each_execution_is_listed_once_and_in_order(
     assert found == [e for each in statuses for e in fleet if each in (None, e.status)]
 
 
-@pytest.mark.parametrize("fault", [ThrottlingError, "disconnect", "garbage"], ids=str)
-def test_after_a_fault_nothing_is_lost_or_repeated(client_of: Any, fault: Fault) -> None:
-    """The same iterator continues, and so does a listing resumed by another client."""
-    fleet = make_fleet(20)
-    with LocalEndpoint({JOB_ID: fleet}, faults={3: fault}) as endpoint:
-        executions = iter(client_of(endpoint).list_job_executions_for_job(JOB_ID, page_size=6))
-        with pytest.raises(IoTJobsError, match=f"job '{JOB_ID}'") as caught:
-            list(executions)
-        token = caught.value.resume_token
-        assert token == executions.resume_token
-        resumed = client_of(endpoint).list_job_executions_for_job(JOB_ID, resume_token=token)
-        assert list(resumed) == list(executions) == fleet[12:]
-
-
 def test_botocore_retries_as_configured() -> None:
     """Faults that botocore's retries overcome do not show."""
     fleet = make_fleet(10)
@@ -80,23 +65,15 @@ def test_botocore_retries_as_configured() -> None:
         assert len(endpoint.requests) == 5
 
 
-def test_attempts_count_botocores_retries() -> None:
-    """``attempts`` is the number of times that botocore sent the request."""
-    faults: dict[int, Fault] = {1: ThrottlingError, 2: ThrottlingError}
-    with LocalEndpoint({JOB_ID: []}, faults=faults) as endpoint:
-        retrying = boto3_client(endpoint.url, retries={"total_max_attempts": 2, "mode": "standard"})
-        with pytest.raises(ThrottlingError, match="attempts 2") as caught:
-            list(IoTJobsClient(retrying).list_job_executions_for_job(JOB_ID))
-        retrying.close()
-    assert caught.value.attempts == 2
-
-
 @pytest.mark.one_python
 @pytest.mark.parametrize("mode", ["standard", "adaptive"])
 def test_a_listing_above_the_quota_is_throttled_and_exact(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Botocore retries throttled requests, and after an error the iterator continues."""
+    """Botocore retries throttled requests, and after an error the iterator continues.
+
+    ``attempts`` is the number of times that botocore sent the request.
+    """
     # The quota admits one request in four, so a retry of botocore may be throttled too.
     # The endpoint has no public option for its clock.
     times = count(step=1 / 8)
@@ -140,7 +117,7 @@ def test_botocore_gets_an_empty_body_to_parse() -> None:
         bodies.append(response_dict["body"])
 
     fleet = make_fleet(3)
-    with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
+    with served(fleet) as (_, client):
         client.boto3_client.meta.events.register_last("before-parse.iot", note)
         assert list(client.list_job_executions_for_job(JOB_ID)) == fleet
         client.boto3_client.list_job_executions_for_job(jobId=JOB_ID)
@@ -158,10 +135,7 @@ def test_the_user_agent_names_this_library(client_of: Any) -> None:
 
 def test_the_message_of_a_lost_connection_has_no_token() -> None:
     """The message leaves out the query of the URL, which holds the service's token."""
-    with (
-        LocalEndpoint({JOB_ID: make_fleet(300)}, faults={2: "disconnect"}) as endpoint,
-        owning_client(endpoint.url) as client,
-    ):
+    with served(make_fleet(300), faults={2: "disconnect"}) as (endpoint, client):
         error = listing_error(client)
         assert endpoint.requests[1].next_token is not None
     assert type(error) is TransportError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from datetime import timezone
@@ -11,13 +10,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 from moto_job import REGION, SIZE, STATUSES, list_raw, make_client, set_up
 from support import JOB_ID, boto3_client, session, to_item
 
 from iotjobs_client import IoTJobsClient
-from iotjobs_client.cli._app import iotjobs
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
 
 pytestmark = pytest.mark.one_python
@@ -95,33 +92,6 @@ def test_several_statuses_are_listed_in_lifecycle_order(
     )
     expected = list_raw(raw_client, status="QUEUED") + list_raw(raw_client, status="FAILED")
     assert [to_item(execution) for execution in found] == expected
-
-
-def test_the_command_line_lists_the_same_as_raw_boto3(
-    server: str, raw_client: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each execution is a row with the same members."""
-    # The default session would keep these credentials for later tests.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    options = ["--page-size=5", f"--endpoint-url={server}", f"--region={REGION}"]
-    # In this process, since the coverage of a subprocess is not measured.
-    found = CliRunner().invoke(iotjobs, ["list", JOB_ID, *options])
-    rows = [json.loads(line) for line in found.stdout.splitlines()]
-    assert [
-        (row["thing_arn"], row["status"], row["queued_at"], row["execution_number"]) for row in rows
-    ] == [
-        (
-            item["thingArn"],
-            item["jobExecutionSummary"]["status"],
-            f"{item['jobExecutionSummary']['queuedAt'].astimezone(timezone.utc):%FT%T.%f}"[:-3]
-            + "Z",
-            item["jobExecutionSummary"]["executionNumber"],
-        )
-        for item in list_raw(raw_client)
-    ]
-    assert len(rows) == SIZE
 
 
 def first_or_count(client: Any, **arguments: Any) -> Any:

@@ -27,6 +27,7 @@ from support import (
     forge,
     listing_error,
     owning_client,
+    served,
     to_item,
 )
 
@@ -221,8 +222,7 @@ def test_no_response_can_forge_a_line_or_control_a_terminal(where: str) -> None:
         "item": RawResponse(200, json.dumps({"executionSummaries": [item]}).encode()),
     }
     with (
-        LocalEndpoint({JOB_ID: []}, faults={1: responses[where]}) as endpoint,
-        owning_client(endpoint.url) as client,
+        served([], faults={1: responses[where]}) as (_, client),
         pytest.raises(IoTJobsError) as caught,
     ):
         list(client.list_job_executions_for_job(JOB_ID))
@@ -232,7 +232,7 @@ def test_no_response_can_forge_a_line_or_control_a_terminal(where: str) -> None:
 def test_no_argument_can_alter_the_path_or_the_query() -> None:
     """An unknown status cannot add parameters, and no job id can alter the path."""
     status = JobExecutionStatus("X&maxResults=1#/../../things?jobId=other")
-    with LocalEndpoint({JOB_ID: []}) as endpoint, owning_client(endpoint.url) as client:
+    with served([]) as (endpoint, client):
         with pytest.raises(ServiceError):
             list(client.list_job_executions_for_job(JOB_ID, status=status))
         for job_id in ("../x", "a/b", "a%2Fb", "a?b", "a#b", ".", "a\n", ""):
@@ -251,8 +251,7 @@ def test_redirects_are_not_followed(status: int) -> None:
         location = f"{elsewhere.url}/jobs/{JOB_ID}/things"
         redirect = RawResponse(status, b"", {"Location": location})
         with (
-            LocalEndpoint({JOB_ID: []}, faults={1: redirect}) as endpoint,
-            owning_client(endpoint.url) as client,
+            served([], faults={1: redirect}) as (_, client),
             pytest.raises(TransportError if status == 303 else ServiceError),
         ):
             list(client.list_job_executions_for_job(JOB_ID))
@@ -265,10 +264,7 @@ class TestLargeResponses:
     """Responses of a hundred megabytes, a thousand times the size of a page."""
 
     def list_once(self, response: RawResponse) -> list[Any]:
-        with (
-            LocalEndpoint({JOB_ID: []}, faults={1: response}) as endpoint,
-            owning_client(endpoint.url) as client,
-        ):
+        with served([], faults={1: response}) as (_, client):
             return list(client.list_job_executions_for_job(JOB_ID))
 
     def test_a_page_with_padding_is_listed(self) -> None:

@@ -182,16 +182,13 @@ def interrupts_on_a_loop(_: IoTJobsClient) -> None:
     report([execution.thing_name for execution in found], executions.resume_token, [])
 
 
-def fork(client: IoTJobsClient, *, borrow: bool = False) -> None:
+def fork(client: IoTJobsClient) -> None:
     """Continue in a forked process and in this one at the same time, with the same client."""
     executions = start(client)
     found = [next(executions).thing_name for _ in range(PAGE_SIZE + 2)]
     token = executions.resume_token
-    boto3_client = client.boto3_client
     reader, writer = os.pipe()
     if os.fork() == 0:
-        if borrow:
-            executions = start(IoTJobsClient(boto3_client), resume_token=token)
         os.write(writer, json.dumps(names(executions)).encode())
         os._exit(0)
     os.close(writer)
@@ -230,7 +227,6 @@ SCENARIOS: dict[str, Callable[[IoTJobsClient], None]] = {
     "interrupts": interrupts,
     "interrupts_on_a_loop": interrupts_on_a_loop,
     "fork": fork,
-    "fork_and_borrow": lambda client: fork(client, borrow=True),
     "fork_beside_a_request": fork_beside_a_request,
     "leave": leave,
 }

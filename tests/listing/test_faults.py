@@ -14,6 +14,7 @@ from support import (
     async_form,
     other_process,
     owning_client,
+    served,
     short_read_timeout,
     to_item,
 )
@@ -132,8 +133,7 @@ def test_each_fault_raises_an_error_and_can_be_resumed(
 ) -> None:
     """The iterator continues exactly, and so does its token in another process."""
     with (
-        LocalEndpoint({JOB_ID: FLEET}, faults={1: fault, 3: fault}) as endpoint,
-        owning_client(endpoint.url) as client,
+        served(FLEET, faults={1: fault, 3: fault}) as (endpoint, client),
         async_form() if form == "async for" else nullcontext(),
         short_read_timeout(endpoint, 1, 3) if fault in ("stall", "hang") else nullcontext(),
     ):
@@ -177,10 +177,7 @@ def last_page(**members: object) -> bytes:
 )
 def test_an_unusual_but_complete_response_is_accepted(faults: dict[int, Fault]) -> None:
     """Slow responses, other content types and empty pages are not faults."""
-    with (
-        LocalEndpoint({JOB_ID: FLEET}, faults=faults) as endpoint,
-        owning_client(endpoint.url) as client,
-    ):
+    with served(FLEET, faults=faults) as (_, client):
         assert list(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE)) == FLEET
 
 

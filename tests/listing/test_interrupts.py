@@ -7,17 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import closing, nullcontext
-from itertools import islice
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
-from support import JOB_ID, FleetClient, held_response, list_rest, owning_client, wait_until
+from support import JOB_ID, FleetClient, held_response, list_rest, wait_until
 
-from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
+from iotjobs_client import IoTJobsClient, JobExecutionSummary
 from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
@@ -153,41 +152,6 @@ def test_a_process_exits_without_waiting_for_a_prefetch() -> None:
         assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
-def test_an_inherited_boto3_client_can_be_borrowed() -> None:
-    """Borrowing it after a fork drops the connections of the parent process."""
-    with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
-        found, resume_token, rest = finish(start("fork_and_borrow", endpoint))
-        assert found + rest == NAMES
-        assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
-
-
-@pytest.mark.parametrize("is_owned", [True, False], ids=["owned", "borrowed"])
-def test_a_forked_process_drops_inherited_connections(
-    monkeypatch: pytest.MonkeyPatch, *, is_owned: bool
-) -> None:
-    """The process closes them once, before its first request, and keeps the boto3 client."""
-    with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as owner:
-        client = owner if is_owned else IoTJobsClient(owner.boto3_client)
-        boto3_client = client.boto3_client
-        close_calls: list[None] = []
-        monkeypatch.setattr(boto3_client, "close", lambda: close_calls.append(None))
-        executions = iter(client.list_job_executions_for_job(JOB_ID, page_size=PAGE_SIZE))
-        assert next(executions) == FLEET[0]
-        assert close_calls == []
-        monkeypatch.setattr("os.getpid", lambda: -1)
-        assert list(executions) == FLEET[1:]
-        assert close_calls == [None]
-        assert client.boto3_client is boto3_client
-        monkeypatch.undo()
-
-
-def test_a_stand_in_is_used_unchanged_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client without ``close()`` has no connections to drop."""
-    client = IoTJobsClient(FleetClient(FLEET))
-    monkeypatch.setattr("os.getpid", lambda: -1)
-    assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
-
-
 def test_next_within_next_does_not_hang() -> None:
     """If a signal handler calls it during a request, each execution is still yielded once."""
     service = FleetClient(FLEET)
@@ -206,24 +170,3 @@ def test_next_within_next_does_not_hang() -> None:
     outer = list(executions)
     assert len(inner) == 2
     assert [e for e in FLEET if e not in inner] == outer
-
-
-@pytest.mark.parametrize("taken", [0, 1, PAGE_SIZE, PAGE_SIZE + 1, len(FLEET) - 1])
-def test_after_an_early_exit_the_token_is_exact(taken: int) -> None:
-    """A generator around the iterator may be closed at any item."""
-    listing = IoTJobsClient(FleetClient(FLEET)).list_job_executions_for_job(
-        JOB_ID, page_size=PAGE_SIZE
-    )
-
-    def names_of(executions: JobExecutionIterator) -> Generator[str, None, None]:
-        for execution in executions:
-            yield execution.thing_name
-
-    executions = iter(listing)
-    with closing(names_of(executions)) as names:
-        found = list(islice(names, taken))
-    resumed = IoTJobsClient(FleetClient(FLEET)).list_job_executions_for_job(
-        JOB_ID, resume_token=executions.resume_token
-    )
-    assert found + [e.thing_name for e in resumed] == NAMES
-    assert found + [e.thing_name for e in executions] == NAMES

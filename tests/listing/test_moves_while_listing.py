@@ -11,11 +11,11 @@ import attrs
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
-from support import JOB_ID, owning_client, wait_until
+from support import JOB_ID, served, wait_until
 from test_random_sequences import ALL, RandomSequences, options
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
-from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
+from iotjobs_client.testing import make_execution, make_fleet
 
 pytestmark = pytest.mark.one_python
 
@@ -108,7 +108,7 @@ def test_forward_moves_over_http_are_not_missed(
     fleet = make_fleet(300, seed=seed, statuses=weights)
     moves = random.Random(seed)
     done = Event()
-    with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
+    with served(fleet) as (endpoint, client):
 
         def move() -> None:
             nonlocal attempts
@@ -141,26 +141,10 @@ def test_forward_moves_over_http_are_not_missed(
         assert all(len(statuses) == 1 for statuses in seen.values())
 
 
-def test_a_move_to_a_later_status_is_yielded_twice() -> None:
-    """The execution comes as QUEUED, and again when its later status is listed."""
-    fleet = [make_execution("pump-7", "QUEUED"), make_execution("pump-8", "QUEUED")]
-    with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
-        executions = iter(client.list_job_executions_for_job(JOB_ID, status=ALL, page_size=1))
-        found = [next(executions)]
-        endpoint.move(JOB_ID, "pump-7", "IN_PROGRESS")
-        endpoint.move(JOB_ID, "pump-8", "SUCCEEDED")
-        found += executions
-    assert [(e.thing_name, e.status) for e in found] == [
-        ("pump-7", "QUEUED"),
-        ("pump-7", "IN_PROGRESS"),
-        ("pump-8", "SUCCEEDED"),
-    ]
-
-
 def test_a_retry_behind_the_listing_is_missed() -> None:
     """A retry is QUEUED after that status was listed. An unfiltered listing finds it."""
     fleet = [make_execution("pump-7", "QUEUED"), make_execution("pump-8", "FAILED")]
-    with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
+    with served(fleet) as (endpoint, client):
         by_status = client.list_job_executions_for_job(JOB_ID, status=ALL, page_size=1)
         executions = iter(by_status)
         unfiltered = iter(client.list_job_executions_for_job(JOB_ID, page_size=1))
@@ -172,18 +156,3 @@ def test_a_retry_behind_the_listing_is_missed() -> None:
         assert found == fleet
         assert also_found == [*fleet, retry]
         assert set(by_status) == {*fleet, retry}
-
-
-def test_an_execution_that_leaves_the_statuses_is_not_yielded() -> None:
-    """An execution that succeeds before its page is requested is not yielded."""
-    fleet = [make_execution(f"pump-{n}", "QUEUED") for n in range(3)]
-    with LocalEndpoint({JOB_ID: fleet}) as endpoint, owning_client(endpoint.url) as client:
-        listing = client.list_job_executions_for_job(
-            JOB_ID, status=["QUEUED", "FAILED"], page_size=1
-        )
-        executions = iter(listing)
-        found = [next(executions)]
-        endpoint.move(JOB_ID, "pump-1", "SUCCEEDED")
-        failed = endpoint.move(JOB_ID, "pump-2", "FAILED")
-        found += executions
-    assert found == [fleet[0], failed]

@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 import pytest
-from support import JOB_ID, RawServer, boto3_client, owning_client, response_error, to_item
+from support import JOB_ID, RawServer, boto3_client, owning_client, response_error, served, to_item
 
 from iotjobs_client import (
     AccessDeniedError,
@@ -23,7 +23,7 @@ from iotjobs_client import (
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
+from iotjobs_client.testing import make_execution, make_fleet
 
 EMPTY_PAGE = b'{"executionSummaries": []}'
 CLOSE = {"Connection": "close"}
@@ -227,8 +227,7 @@ def test_the_debug_log_holds_the_body_of_a_response(caplog: pytest.LogCaptureFix
     fleet = make_fleet(20)
     with (
         caplog.at_level(logging.DEBUG, logger="botocore.parsers"),
-        LocalEndpoint({JOB_ID: fleet}) as endpoint,
-        owning_client(endpoint.url) as client,
+        served(fleet) as (_, client),
     ):
         assert list(client.list_job_executions_for_job(JOB_ID)) == fleet
     assert "thing/thing-19" in caplog.text

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 from botocore.hooks import HierarchicalEmitter
-from support import JOB_ID, ScriptedClient, owning_client
+from support import JOB_ID, ScriptedClient, served
 
 from iotjobs_client import (
     IoTJobsClient,
@@ -22,14 +22,7 @@ from iotjobs_client import (
     ThrottlingError,
     TransportError,
 )
-from iotjobs_client.testing import (
-    Fault,
-    LocalEndpoint,
-    NamedFault,
-    RawResponse,
-    make_fleet,
-    make_response,
-)
+from iotjobs_client.testing import Fault, NamedFault, RawResponse, make_fleet, make_response
 
 FLEET = make_fleet(600)  # three pages
 HTML = RawResponse(200, b"<html>log in</html>", {"Content-Type": "text/html"})
@@ -57,7 +50,7 @@ def parsed_by_botocore(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_listing_is_the_same(parsed_by_botocore: list[str]) -> None:
     """Each member of each execution equals that of a listing with the event."""
-    with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as client:
+    with served(FLEET) as (_, client):
         assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
         some = list(client.list_job_executions_for_job(JOB_ID, status=["FAILED", "REJECTED"]))
         pages = list(client.list_job_executions_for_job(JOB_ID, page_size=100).pages())
@@ -78,10 +71,7 @@ FAULTS: list[Fault] = [
 def test_after_a_fault_the_iterator_continues(fault: Fault) -> None:
     """No fault ends the listing early, loses an execution or repeats one."""
     found = []
-    with (
-        LocalEndpoint({JOB_ID: FLEET}, faults={2: fault, 4: fault}) as endpoint,
-        owning_client(endpoint.url) as client,
-    ):
+    with served(FLEET, faults={2: fault, 4: fault}) as (_, client):
         executions = iter(client.list_job_executions_for_job(JOB_ID))
         while executions.resume_token is not None:
             try:
@@ -97,8 +87,7 @@ def test_after_a_fault_the_iterator_continues(fault: Fault) -> None:
 def test_a_response_without_members_is_an_error(fault: Fault) -> None:
     """The boto3 of today returns an empty last page for these responses."""
     with (
-        LocalEndpoint({JOB_ID: FLEET}, faults={3: fault}) as endpoint,
-        owning_client(endpoint.url) as client,
+        served(FLEET, faults={3: fault}) as (_, client),
         # The lowest botocore raises an error of its own after a truncated response.
         pytest.raises((MalformedResponseError, TransportError)),
     ):
@@ -130,10 +119,7 @@ def test_a_response_without_any_member_is_an_empty_page(response: dict[str, Any]
 
 def test_errors_are_mapped() -> None:
     """An unknown job and a repeated token raise the same errors as with the event."""
-    with (
-        LocalEndpoint({JOB_ID: FLEET}, faults={3: "repeat"}) as endpoint,
-        owning_client(endpoint.url) as client,
-    ):
+    with served(FLEET, faults={3: "repeat"}) as (_, client):
         with pytest.raises(ResourceNotFoundError):
             list(client.list_job_executions_for_job("firmware-24"))
         with pytest.raises(PaginationError):

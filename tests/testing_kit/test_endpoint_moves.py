@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support import JOB_ID, owning_client
+from support import JOB_ID, served
 
 from iotjobs_client import InvalidArgumentError, JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.testing import LocalEndpoint, make_execution, make_fleet
@@ -36,10 +36,7 @@ class TestMove:
     def test_only_valid_moves_are_made(self, before: str, after: str) -> None:
         """A move that the service does not allow is an error and changes nothing."""
         execution = make_execution("pump-7", before)
-        with (
-            LocalEndpoint({JOB_ID: [execution]}) as endpoint,
-            owning_client(endpoint.url) as client,
-        ):
+        with served([execution]) as (endpoint, client):
             listing = client.list_job_executions_for_job(JOB_ID)
             if (before, after) not in self.VALID_MOVES:
                 with pytest.raises(InvalidArgumentError, match=f"can follow {before} .*, not"):
