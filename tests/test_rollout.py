@@ -263,7 +263,7 @@ def test_percentiles_are_by_nearest_rank(
 
 
 def test_durations_need_both_times_and_a_final_status() -> None:
-    """Unfinished executions and absent times do not count in the durations."""
+    """Unfinished executions and absent times do not count, and no duration is negative."""
     summary = summarize(
         [
             make_execution("a", "IN_PROGRESS"),
@@ -274,10 +274,12 @@ def test_durations_need_both_times_and_a_final_status() -> None:
     )
     assert (summary.waiting.count, summary.running.count) == (2, 1)
     assert summarize([]).waiting == Durations(0, None, None, None)
+    early = make_execution(started_at=after(-1))  # The clocks of things and of the service differ.
+    assert summarize([early]).waiting.maximum == timedelta(0)
 
 
 def test_failed_things_are_listed_latest_first() -> None:
-    """Things whose latest execution failed are listed, up to the given number."""
+    """Things whose latest execution failed are listed, up to the given number or ten."""
     failures = [
         make_execution(f"thing-{n}", status, last_updated_at=after(n))
         for n, status in enumerate(["FAILED", "TIMED_OUT", "REJECTED"])
@@ -288,6 +290,8 @@ def test_failed_things_are_listed_latest_first() -> None:
     assert summary.failed_last == (*reversed(failures), others[1])
     assert summarize(failures, failures=2).failed_last == (failures[2], failures[1])
     assert summarize(failures, failures=0).failed_last == ()
+    many = [make_execution(f"thing-{n}", "FAILED", last_updated_at=after(n)) for n in range(12)]
+    assert summarize(many).failed_last == tuple(many[:1:-1])
 
 
 @pytest.mark.parametrize("failures", [SmallInt.ONE, OtherInt(1)], ids=["IntEnum", "__index__"])
@@ -328,23 +332,12 @@ def test_the_curve_ends_with_all_executions() -> None:
     )
 
 
-def test_the_curve_needs_only_one_time() -> None:
-    """One queued execution without other times makes a curve of one point."""
-    bare = make_execution(status="QUEUED", started_at=None, last_updated_at=None)
-    (point,) = summarize([bare]).curve
-    assert (point.queued, point.started) == (1, 0)
-
-
-def test_a_negative_duration_is_zero() -> None:
-    """The clocks of things and of the service can differ."""
-    early = make_execution(started_at=datetime(2025, 1, 1, tzinfo=timezone.utc))
-    assert summarize([early]).waiting.maximum == timedelta(0)
-
-
 def test_the_curve_of_one_moment_is_one_point() -> None:
     """A curve has one point if all times are equal, and none without times of queueing."""
-    (point,) = summarize([make_execution("a", "QUEUED")]).curve
-    assert (point.at, point.queued, point.started, point.ended) == (START, 1, 0, {})
+    bare = make_execution("a", "QUEUED", started_at=None, last_updated_at=None)
+    for execution in (make_execution("a", "QUEUED"), bare):
+        (point,) = summarize([execution]).curve
+        assert (point.at, point.queued, point.started, point.ended) == (START, 1, 0, {})
     assert summarize([make_execution("a", queued_at=None)]).curve == ()
 
 
@@ -405,9 +398,3 @@ def test_the_curve_ends_with_the_last_time(
     curve = summarize(executions).curve
     assert (curve[0].at, curve[-1].at) == (START, after(last))
     assert curve[-1].started == (started is not None)
-
-
-def test_ten_failures_are_the_default() -> None:
-    """``failed_last`` has the ten latest failures, the latest first."""
-    failed = [make_execution(f"thing-{n}", "FAILED", last_updated_at=after(n)) for n in range(12)]
-    assert summarize(failed).failed_last == tuple(failed[:1:-1])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from listings import SilentClient, cancel_anext, paginate, take, with_and_without_prefetch
-from support import JOB_ID, FleetClient, wait_until, watched_threads
+from support import FleetClient, wait_until, watched_threads
 
-from iotjobs_client import IoTJobsClient, JobExecutionIterator, TransportError
+from iotjobs_client import JobExecutionIterator, TransportError
 from iotjobs_client.testing import make_fleet
 
 FLEET = make_fleet(20)
@@ -84,30 +83,3 @@ def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, *, prefetch: b
     assert client.requests == client.responses == 2
     gc.collect()
     assert left() is None
-
-
-def test_an_unretrieved_error_keeps_no_object_alive() -> None:
-    """The iterator and the client are freed without the garbage collector."""
-
-    class Failing(FleetClient):
-        def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
-            if "nextToken" in arguments:
-                raise EndpointConnectionError(endpoint_url="x")
-            return super().list_job_executions_for_job(**{**arguments, "maxResults": 1})
-
-    async def main() -> list[weakref.ref[Any]]:
-        client = IoTJobsClient(Failing(FLEET))
-        executions = aiter(client.list_job_executions_for_job(JOB_ID))
-        assert await anext(executions) == FLEET[0]
-        task = asyncio.ensure_future(anext(executions))
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        return [weakref.ref(executions), weakref.ref(client)]
-
-    gc.disable()
-    try:
-        left = asyncio.run(main())
-        wait_until(lambda: [reference() for reference in left] == [None, None])
-    finally:
-        gc.enable()

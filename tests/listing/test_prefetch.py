@@ -142,7 +142,7 @@ def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, ending: str) -
 
 
 def test_an_error_that_nobody_asks_for_is_freed_at_once() -> None:
-    """It is freed with its iterator, without the garbage collector."""
+    """It and its iterator are freed without the garbage collector."""
     errors: list[weakref.ref[BaseException]] = []
 
     class WatchedError(EndpointConnectionError):
@@ -161,8 +161,9 @@ def test_an_error_that_nobody_asks_for_is_freed_at_once() -> None:
         executions = start(Failing(FLEET))
         next(executions)
         wait_until(lambda: bool(errors))
+        left = weakref.ref(executions)
         del executions
-        wait_until(lambda: errors[0]() is None)
+        wait_until(lambda: (errors[0](), left()) == (None, None))
     finally:
         gc.enable()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from contextlib import nullcontext
 from time import monotonic, sleep
 from typing import Any
 from unittest import mock
@@ -11,11 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 from endpoint_requests import ask
 from freezegun import freeze_time
-from support import JOB_ID, boto3_client
+from support import JOB_ID, boto3_client, listing_error, served, short_read_timeout
 
 from iotjobs_client import (
     IoTJobsError,
     MalformedResponseError,
+    PaginationError,
     RequestTimeoutError,
     ServiceError,
     ThrottlingError,
@@ -30,7 +32,7 @@ class TestFaults:
         headers = {"content-type": "text/html", "X-Cache": "stale"}
         raw = RawResponse(203, b'"a response"', headers)
         with LocalEndpoint({JOB_ID: []}, faults={1: raw}) as endpoint:
-            status, found, body = ask(endpoint, f"/jobs/{JOB_ID}/things")
+            status, found, body = ask(endpoint)
         assert (status, body) == (203, "a response")
         assert found["Content-Length"] == "12"
         assert found.items() >= headers.items()
@@ -58,42 +60,29 @@ class TestFaults:
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
 
     @pytest.mark.parametrize(
-        ("fault", "expected"),
-        [
-            (TransportError, TransportError),
-            (RequestTimeoutError, RequestTimeoutError),
-            (MalformedResponseError, MalformedResponseError),
-        ],
+        "fault", [TransportError, RequestTimeoutError, MalformedResponseError, PaginationError]
     )
-    def test_a_transport_error_class_causes_that_error(
-        self, fault: type[IoTJobsError], expected: type[IoTJobsError]
-    ) -> None:
+    def test_a_transport_error_class_causes_that_error(self, fault: type[IoTJobsError]) -> None:
         """An error class selects the named fault that causes it."""
-        from botocore.config import Config
-
-        read_timeout = 0.1 if fault is RequestTimeoutError else 60
-        config = Config(read_timeout=read_timeout, retries={"total_max_attempts": 1})
         with (
-            LocalEndpoint({JOB_ID: []}, faults={1: fault}) as endpoint,
-            endpoint.client(config=config) as client,
-            pytest.raises(IoTJobsError) as caught,
+            served(make_fleet(300), faults={2: fault}) as (endpoint, client),
+            short_read_timeout(endpoint, 2) if fault is RequestTimeoutError else nullcontext(),
         ):
-            list(client.list_job_executions_for_job(JOB_ID))
-        assert type(caught.value) is expected
+            assert type(listing_error(client)) is fault
 
     def test_a_first_page_cannot_repeat_a_token(self) -> None:
         """The fault ``repeat`` has no effect on a first page."""
         with LocalEndpoint({JOB_ID: make_fleet(3)}, faults={1: "repeat"}) as endpoint:
-            _, _, page = ask(endpoint, f"/jobs/{JOB_ID}/things", maxResults=2)
+            _, _, page = ask(endpoint, maxResults=2)
         assert page["nextToken"] is not None
 
     def test_a_named_fault_applies_to_a_throttled_request(self) -> None:
         """The endpoint disconnects instead of sending the 429."""
         faults: dict[int, Fault] = {2: "disconnect"}
         with LocalEndpoint({JOB_ID: []}, requests_per_second=0.01, faults=faults) as endpoint:
-            assert ask(endpoint, f"/jobs/{JOB_ID}/things")[0] == 200
+            assert ask(endpoint)[0] == 200
             with pytest.raises(http.client.RemoteDisconnected):
-                ask(endpoint, f"/jobs/{JOB_ID}/things")
+                ask(endpoint)
 
     def test_requests_above_the_rate_are_throttled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A second's allowance can be used at once, and refills at the rate."""
@@ -101,46 +90,35 @@ class TestFaults:
         # The endpoint has no public clock, and a real one would make the test depend on speed.
         monkeypatch.setattr("iotjobs_client.testing._endpoint._now", lambda: now[0])
         with LocalEndpoint({JOB_ID: []}, requests_per_second=2) as endpoint:
-            path = f"/jobs/{JOB_ID}/things"
-            statuses = [ask(endpoint, path)[0] for _ in range(3)]
+            statuses = [ask(endpoint)[0] for _ in range(3)]
             now[0] += 0.5
-            statuses += [ask(endpoint, path)[0] for _ in range(2)]
+            statuses += [ask(endpoint)[0] for _ in range(2)]
             now[0] += 60
-            statuses += [ask(endpoint, path)[0] for _ in range(3)]
+            statuses += [ask(endpoint)[0] for _ in range(3)]
         assert statuses == [200, 200, 429, 200, 429, 200, 200, 429]
 
     def test_the_allowance_refills_in_frozen_time(self) -> None:
         """The rate follows a real clock, though freezegun stops ``time.monotonic``."""
-        path = f"/jobs/{JOB_ID}/things"
         with (
             freeze_time("2026-01-01"),
             LocalEndpoint({JOB_ID: []}, requests_per_second=2) as endpoint,
         ):
             for status in (200, 429, 200):
-                while ask(endpoint, path)[0] != status:
+                while ask(endpoint)[0] != status:
                     sleep(0.01)
 
     def test_a_rate_below_one_allows_the_first_request(self) -> None:
         """The allowance is never less than one request."""
         with LocalEndpoint({JOB_ID: []}, requests_per_second=0.5) as endpoint:
-            path = f"/jobs/{JOB_ID}/things"
-            assert [ask(endpoint, path)[0] for _ in range(2)] == [200, 429]
+            assert [ask(endpoint)[0] for _ in range(2)] == [200, 429]
 
     def test_latency_is_in_seconds(self) -> None:
         """A response comes no earlier, and the endpoint waits no longer before it."""
         with LocalEndpoint({JOB_ID: []}, latency=0.2) as endpoint:
             start = monotonic()
-            ask(endpoint, f"/jobs/{JOB_ID}/things")
+            ask(endpoint)
             assert monotonic() - start >= 0.2
             # The endpoint waits with this private event; a clock gives no upper bound.
             with mock.patch.object(endpoint._is_closing, "wait") as wait:
-                ask(endpoint, f"/jobs/{JOB_ID}/things")
+                ask(endpoint)
             assert mock.call(0.2) in wait.mock_calls
-
-    def test_latency_delays_each_response(self) -> None:
-        """A client whose read timeout is shorter than the latency times out."""
-        with LocalEndpoint({JOB_ID: []}, latency=30) as endpoint:
-            client = boto3_client(endpoint.url, read_timeout=0.1)
-            with pytest.raises(Exception, match="Read timeout"):
-                client.list_job_executions_for_job(jobId=JOB_ID)
-            client.close()

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from endpoint_requests import ask
+from endpoint_requests import THINGS, ask
 from support import JOB_ID, OtherInt
 
 from iotjobs_client import (
@@ -82,7 +82,7 @@ class TestLifecycle:
         port: Any = OtherInt(0)
         faults: Any = {OtherInt(1): RawResponse(HTTPStatus.ACCEPTED, b"{}")}
         with LocalEndpoint({JOB_ID: []}, port=port, faults=faults) as endpoint:
-            found = [ask(endpoint, f"/jobs/{JOB_ID}/things")[0] for _ in range(2)]
+            found = [ask(endpoint)[0] for _ in range(2)]
         assert found == [202, 200]
 
     def test_starting_looks_up_no_host_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +129,9 @@ class TestLifecycle:
         endpoint = LocalEndpoint({JOB_ID: []}, faults={2: "hang"})
         parts = urlsplit(endpoint.url)
         connections = [http.client.HTTPConnection(parts.netloc, timeout=30) for _ in range(2)]
-        connections[0].request("GET", f"/jobs/{JOB_ID}/things")
+        connections[0].request("GET", THINGS)
         connections[0].getresponse().read()
-        connections[1].request("GET", f"/jobs/{JOB_ID}/things")
+        connections[1].request("GET", THINGS)
         endpoint.close()
         endpoint.close()
         for connection in connections:
@@ -147,7 +147,7 @@ class TestLifecycle:
     ) -> None:
         """A forked process closes its copy of the socket; the parent still serves."""
         connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=30)
-        connection.request("GET", f"/jobs/{JOB_ID}/things")
+        connection.request("GET", THINGS)
         connection.getresponse().read()
         closed = []
         with monkeypatch.context() as patch:
@@ -156,6 +156,6 @@ class TestLifecycle:
             patch.setattr(endpoint._server, "server_close", lambda: closed.append(True))
             endpoint.close()
         assert closed == [True]
-        connection.request("GET", f"/jobs/{JOB_ID}/things")
+        connection.request("GET", THINGS)
         assert connection.getresponse().status == 200
         connection.close()

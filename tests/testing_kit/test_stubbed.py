@@ -187,33 +187,31 @@ class TestFailures:
             next(iter(client.list_job_executions_for_job(JOB_ID, status="FAILED")))
 
     @pytest.mark.parametrize(
-        ("options", "complaint"),
+        ("expected", "options", "complaint"),
         [
-            ({"page_size": 100}, "maxResults is 100, expected 250"),
-            ({"status": "FAILED"}, "status is 'FAILED', expected absent"),
+            ({}, {"page_size": 100}, "maxResults is 100, expected 250"),
+            ({}, {"status": "FAILED"}, "status is 'FAILED', expected absent"),
             (
+                {},
                 {"status": "FAILED", "page_size": 1},
                 "maxResults is 1, expected 250; status is 'FAILED', expected absent",
             ),
+            (
+                {"status": "FAILED"},
+                {"job_id": "other"},
+                "jobId is 'other', expected 'firmware-42'; status is absent, expected 'FAILED'",
+            ),
         ],
     )
-    def test_different_parameters(self, options: Any, complaint: str) -> None:
+    def test_different_parameters(self, expected: Any, options: Any, complaint: str) -> None:
         """The message has the request's number, and each parameter that differs."""
-        with pytest.raises(AssertionError) as caught, stubbed_client(JOB_ID, [FLEET]) as client:
-            list_all(client, **options)
-        text = "request 1 of ListJobExecutionsForJob is not as expected: "
-        assert str(caught.value) == text + complaint
-
-    def test_another_job_and_an_absent_status(self) -> None:
-        """The message shows the other job, and the missing status as absent."""
         with (
             pytest.raises(AssertionError) as caught,
-            stubbed_client(JOB_ID, [[FAILED]], status="FAILED") as client,
+            stubbed_client(JOB_ID, [[FAILED]], **expected) as client,
         ):
-            list(client.list_job_executions_for_job("firmware-24"))
-        assert str(caught.value).endswith(
-            "jobId is 'firmware-24', expected 'firmware-42'; status is absent, expected 'FAILED'"
-        )
+            list(client.list_job_executions_for_job(**{"job_id": JOB_ID, **options}))
+        text = "request 1 of ListJobExecutionsForJob is not as expected: "
+        assert str(caught.value) == text + complaint
 
     def swallow(self, client: IoTJobsClient) -> None:
         """Make two unexpected requests, and suppress their errors."""
