@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections import defaultdict
 from contextlib import suppress
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,8 @@ from mutations import Mutant, find_mutants, mutate
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("iotjobs_client")
-CORE = (
-    *("_botocore", "_decode", "_request", "_resume", "client"),
-    *("exceptions", "models", "paginator", "rollout"),
-)
+OTHERS = ("__init__", "__main__", "_version")
+CORE = sorted({path.stem for path in (ROOT / "src" / PACKAGE).glob("*.py")} - set(OTHERS))
 # The tests in these folders and files take long, or hardly touch the core.
 LEFT_OUT = re.compile(
     r"/(command_line|docs|testing_kit|typing)/"
@@ -137,12 +136,6 @@ def run(
     return found
 
 
-def common_length(one: str, other: str) -> int:
-    """Return the length of the start that both texts have in common."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
 class Mutants:
     """Makes mutants in a copy of the package, and runs the tests that reach the changed lines."""
 
@@ -165,15 +158,11 @@ class Mutants:
         return [m for module in CORE for m in find_mutants(module, self.sources[module])]
 
     def diff(self, mutant: Mutant) -> str:
-        """Return what the change takes out and puts in, with some text around it."""
-        before = ast.unparse(ast.parse(self.sources[mutant.module]))
-        after = mutate(self.sources[mutant.module], mutant)
-        start = common_length(before, after)
-        longest = min(len(before), len(after)) - start
-        end = min(longest, common_length(before[::-1], after[::-1]))
-        head, tail = before[max(0, start - 120) : start], before[len(before) - end :][:60]
-        taken, put = before[start : len(before) - end], after[start : len(after) - end]
-        return f"{head}[-{taken}-]{{+{put}+}}{tail}"
+        """Return the changed lines before and after the change."""
+        source = self.sources[mutant.module]
+        before = ast.unparse(ast.parse(source)).splitlines()
+        after = mutate(source, mutant).splitlines()
+        return "\n".join(list(unified_diff(before, after, n=0, lineterm=""))[3:])
 
     def killer(self, mutant: Mutant) -> str | None:
         """Return the first test that fails on ``mutant``."""

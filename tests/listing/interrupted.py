@@ -7,7 +7,6 @@ same iterator yielded afterwards.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import random
@@ -16,14 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from itertools import islice
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from support import JOB_ID, FleetClient, boto3_client, owning_client
 
-import iotjobs_client
 from iotjobs_client import IoTJobsClient, JobExecutionIterator, JobExecutionSummary
 from iotjobs_client.testing import make_fleet
 
@@ -72,7 +67,7 @@ def wait_for_signal(client: IoTJobsClient) -> None:
 
 
 class Interrupt(KeyboardInterrupt):
-    """The exception of the alarm, which stops an event loop as Ctrl-C does."""
+    """The exception of the alarm."""
 
 
 def interrupts(_: IoTJobsClient) -> None:
@@ -115,70 +110,6 @@ def interrupts(_: IoTJobsClient) -> None:
                 if count % 3 == 0 and executions.resume_token is not None:
                     executions = start(client, resume_token=executions.resume_token)
         assert found == list(start(client)), f"after {count} interrupts"
-    report([execution.thing_name for execution in found], executions.resume_token, [])
-
-
-def interrupt_in_package(_: int, frame: FrameType | None) -> None:
-    """Raise if an event loop runs and a function of this library is on the call stack.
-
-    Otherwise, the alarm is repeated while an event loop runs.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:  # no loop runs
-        return
-    package = str(Path(iotjobs_client.__file__).parent)
-    while frame is not None:
-        if frame.f_code.co_filename.startswith(package):
-            raise Interrupt
-        frame = frame.f_back
-    signal.setitimer(signal.ITIMER_REAL, 0.0002)
-
-
-def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> bool:
-    """Cancel all tasks. Return false if one was lost by an interrupt while the loop woke it."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-        loop.run_until_complete(asyncio.wait([task], timeout=0.1))
-    return all(task.done() for task in tasks)
-
-
-def interrupts_on_a_loop(_: IoTJobsClient) -> None:
-    """Interrupt ``async for`` at any instruction of this library and of functions that it calls.
-
-    The iterator continues on the same loop, on a new one or with ``next()``.
-    """
-    client = IoTJobsClient(FleetClient(make_fleet(60)))
-    moments = random.Random(os.getpid())
-
-    async def collect() -> None:
-        signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.00002, 0.001))
-        async for execution in executions:
-            found.append(execution)
-
-    signal.signal(signal.SIGALRM, interrupt_in_package)
-    loop = asyncio.new_event_loop()
-    count = 0
-    while count < INTERRUPTS // 10:
-        found: list[JobExecutionSummary] = []
-        executions = start(client)
-        is_done = False
-        while not is_done:
-            try:
-                loop.run_until_complete(collect())
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                is_done = True
-            except Interrupt:
-                count += 1
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                if not cancel_all_tasks(loop) or count % 3 == 1:
-                    loop.close()
-                    loop = asyncio.new_event_loop()
-                elif count % 3 == 2:
-                    found += islice(executions, 2)
-        assert found == list(start(client)), f"after {count} interrupts"
-    loop.close()
     report([execution.thing_name for execution in found], executions.resume_token, [])
 
 
@@ -225,7 +156,6 @@ def leave(_: IoTJobsClient) -> None:
 SCENARIOS: dict[str, Callable[[IoTJobsClient], None]] = {
     "wait_for_signal": wait_for_signal,
     "interrupts": interrupts,
-    "interrupts_on_a_loop": interrupts_on_a_loop,
     "fork": fork,
     "fork_beside_a_request": fork_beside_a_request,
     "leave": leave,

@@ -112,12 +112,7 @@ def test_values_at_the_limits_are_allowed(job_id: str, page_size: int) -> None:
             ["QUEUED", "IN_PROGRESS", "SUCCEEDED", "CANCELED"],
         ),
         (
-            {
-                "FAILED",
-                JobExecutionStatus("PAUSED"),
-                JobExecutionStatus("HELD"),
-                JobExecutionStatus.IN_PROGRESS,
-            },
+            {"FAILED", *map(JobExecutionStatus, ("PAUSED", "HELD", "IN_PROGRESS"))},
             ["IN_PROGRESS", "HELD", "PAUSED", "FAILED"],
         ),
         (JobExecutionStatus, [status.value for status in JobExecutionStatus]),

@@ -110,31 +110,18 @@ def test_a_page_with_a_repeated_token_is_an_error(tokens: list[str], iterate: An
 def test_an_interrupted_page_does_not_count_as_seen() -> None:
     """A lost response has the same token as the response to the repeated request."""
 
-    class InterruptedOnce:
-        def __init__(self) -> None:
-            self.script = [
-                make_response(make_executions("a"), "A"),
-                make_response(make_executions("b")),
-            ]
-            self.has_failed = False
+    class Interrupted(dict[str, Any]):
+        """A response that raises while the decoder reads it."""
 
-        def list_job_executions_for_job(self, **arguments: Any) -> Any:
-            class Interrupted(dict[str, Any]):
-                """A response that raises while the decoder reads it."""
+        def get(self, *_: Any) -> Any:
+            raise KeyboardInterrupt
 
-                def get(self, *_: Any) -> Any:
-                    raise KeyboardInterrupt
-
-            page = self.script["nextToken" in arguments]
-            if self.has_failed:
-                return page
-            self.has_failed = True
-            return Interrupted(page)
-
-    executions = iter(paginate(InterruptedOnce()))
+    a, b = make_executions("a", "b")
+    first = make_response([a], "A")
+    executions = iter(paginate(ScriptedClient(Interrupted(first), first, make_response([b]))))
     with pytest.raises(KeyboardInterrupt):
         next(executions)
-    assert [e.thing_name for e in executions] == ["a", "b"]
+    assert list(executions) == [a, b]
 
 
 def test_two_statuses_may_have_the_same_tokens() -> None:

@@ -112,17 +112,6 @@ def test_interrupts_at_any_instruction_lose_no_execution(flags: list[str]) -> No
     assert resume_token is None
 
 
-# test_interrupt_points interrupts each point of a short listing on every Python.
-@pytest.mark.one_python
-@with_and_without_prefetch
-def test_interrupts_on_an_event_loop_lose_no_execution(flags: list[str]) -> None:
-    """A hundred alarms that raise during ``async for`` lose and repeat no execution."""
-    with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
-        found, resume_token, _ = finish(start("interrupts_on_a_loop", endpoint, *flags))
-    assert found == NAMES[:60]
-    assert resume_token is None
-
-
 @with_and_without_prefetch
 def test_after_a_fork_both_processes_continue(flags: list[str]) -> None:
     """Each process has its own connections, so neither reads the other's responses."""

@@ -9,61 +9,41 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import attrs
 import cloudpickle
 import pytest
 from botocore.config import Config
 from support import JOB_ID, ONCE
 
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionPage,
-    JobExecutionPaginator,
-    JobExecutionStatus,
-    JobExecutionSummary,
-    ResourceNotFoundError,
-)
+from iotjobs_client import IoTJobsClient, JobExecutionStatus, ResourceNotFoundError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
 FLEET = make_fleet(1000)  # the fleet of the fixture "service"
 Call = Callable[..., Any]
 
 
-@attrs.frozen
-class Objects:
-    """One object of each kind that can be sent to another process."""
-
-    client: IoTJobsClient
-    paginator: JobExecutionPaginator
-    page: JobExecutionPage
-    execution: JobExecutionSummary
-    unknown: JobExecutionStatus
-    error: ResourceNotFoundError
-    token: str
-
-
-def make_objects() -> Objects:
-    """Return objects that were used, so that connections are open."""
+def make_objects() -> dict[str, Any]:
+    """Return one object of each kind, after a use that opened connections."""
     client = IoTJobsClient(region_name="eu-west-1", config=Config(retries=ONCE))
     paginator = client.list_job_executions_for_job(JOB_ID, page_size=100, max_items=950)
-    pages = paginator.pages()
-    page = next(pages)
+    page = next(paginator.pages())
     with pytest.raises(ResourceNotFoundError) as caught:
         list(client.list_job_executions_for_job("no-such-job"))
-    assert page.resume_token is not None
-    unknown = JobExecutionStatus("PAUSED")
-    return Objects(
-        client, paginator, page, page.executions[0], unknown, caught.value, page.resume_token
-    )
+    return {
+        "client": client,
+        "paginator": paginator,
+        "page": page,
+        "execution": page.executions[0],
+        "unknown": JobExecutionStatus("PAUSED"),
+        "error": caught.value,
+        "token": page.resume_token,
+    }
 
 
-def use_objects(
-    objects: Objects,
-) -> tuple[Objects, list[JobExecutionSummary], list[JobExecutionSummary]]:
+def use_objects(objects: dict[str, Any]) -> tuple[dict[str, Any], list[Any], list[Any]]:
     """Return, in the other process, the objects and the executions that they list."""
-    with objects.client as client:
-        rest = list(client.list_job_executions_for_job(JOB_ID, resume_token=objects.token))
-        return objects, list(objects.paginator), rest
+    with objects["client"] as client:
+        rest = list(client.list_job_executions_for_job(JOB_ID, resume_token=objects["token"]))
+        return objects, list(objects["paginator"]), rest
 
 
 def list_job(client: IoTJobsClient, job_id: str) -> int:
@@ -108,20 +88,17 @@ def test_objects_arrive_unchanged_in_other_processes(
     with start() as call:
         returned, listed, rest = call(use_objects, objects)
         with pytest.raises(ResourceNotFoundError) as caught:
-            call(list_job, objects.client, "no-such-job")
+            call(list_job, objects["client"], "no-such-job")
     assert listed == FLEET[:950]
     assert rest == FLEET[100:]
-    assert (returned.page, returned.execution, returned.token) == (
-        objects.page,
-        FLEET[0],
-        objects.token,
-    )
-    assert returned.unknown == objects.unknown
-    assert not returned.unknown.is_known
-    assert "region_name='eu-west-1'" in repr(returned.client)
-    for error in (returned.error, caught.value):
+    for name in ("page", "execution", "unknown", "token"):
+        assert returned[name] == objects[name]
+    assert returned["execution"] == FLEET[0]
+    assert not returned["unknown"].is_known
+    assert "region_name='eu-west-1'" in repr(returned["client"])
+    for error in (returned["error"], caught.value):
         assert (error.job_id, error.code) == ("no-such-job", "ResourceNotFoundException")
         assert error.request_id
-        assert error.resume_token == objects.error.resume_token
-    assert str(returned.error) == str(objects.error)
-    objects.client.close()
+        assert error.resume_token == objects["error"].resume_token
+    assert str(returned["error"]) == str(objects["error"])
+    objects["client"].close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -48,44 +47,21 @@ async def test_tasks_may_share_an_iterator(*, prefetch: bool) -> None:
 async def test_a_request_in_a_thread_does_not_block_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A task waits for the page that a thread requests, while the loop runs."""
-    watched_threads(monkeypatch)  # Coverage measures these threads.
-
-    client = SilentClient(FLEET, silent_from=1)
-    executions = iter(paginate(client, page_size=PAGE_SIZE))
-    found = []
-    thread = Thread(target=lambda: found.append(next(executions)))
-    thread.start()
-    await asyncio.to_thread(wait_until, lambda: client.requests == 1)
-    task = asyncio.ensure_future(anext(executions))
-    await let_others_run()
-    assert not task.done()
-    client.gate.set()
-    found.append(await task)
-    thread.join()
-    assert sorted(found, key=FLEET.index) == FLEET[:2]
-    assert client.requests == 1
-
-
-async def test_tasks_that_wait_for_a_thread_share_one_thread(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Tasks that come after cancelled ones share it too."""
+    """Tasks that wait for a page that a thread requests share one thread, as cancelled ones do."""
     started = watched_threads(monkeypatch)
-
     client = SilentClient(FLEET, silent_from=1)
     executions = iter(paginate(client, page_size=PAGE_SIZE))
-    thread = Thread(target=lambda: next(executions))
-    thread.start()
+    in_thread = asyncio.ensure_future(asyncio.to_thread(next, executions))
     await asyncio.to_thread(wait_until, lambda: client.requests == 1)
     for _ in range(5):
         await cancel_anext(executions)
     tasks = [asyncio.ensure_future(anext(executions)) for _ in range(5)]
     await let_others_run()
     assert len(started) == 1
+    assert not any(task.done() for task in tasks)
     client.gate.set()
-    thread.join()
-    assert sorted(await asyncio.gather(*tasks), key=FLEET.index) == FLEET[1:6]
+    found = await asyncio.gather(in_thread, *tasks)
+    assert sorted(found, key=FLEET.index) == FLEET[:6]
     assert client.requests == 1
 
 
@@ -94,23 +70,14 @@ async def test_a_task_repeats_a_request_that_failed_in_a_thread() -> None:
     client = SilentClient(FLEET, silent_from=1)
     client.errors = {1: EndpointConnectionError(endpoint_url="x")}
     executions = iter(paginate(client, page_size=PAGE_SIZE))
-    errors: list[BaseException] = []
-
-    def fail() -> None:
-        try:
-            next(executions)
-        except TransportError as error:
-            errors.append(error)
-
-    thread = Thread(target=fail)
-    thread.start()
+    in_thread = asyncio.ensure_future(asyncio.to_thread(next, executions))
     await asyncio.to_thread(wait_until, lambda: client.requests == 1)
     task = asyncio.ensure_future(anext(executions))
     await let_others_run()
     client.gate.set()
     assert await task == FLEET[0]
-    thread.join()
-    assert len(errors) == 1
+    with pytest.raises(TransportError):
+        await in_thread
     assert client.requests == 2
 
 

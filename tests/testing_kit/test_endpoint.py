@@ -100,20 +100,6 @@ class TestLocalEndpoint:
             assert status == (expected or shape.metadata["error"]["httpStatusCode"])
             assert body.keys() == shape.members.keys()
 
-    def test_raw_boto3_lists_the_same(self, endpoint: LocalEndpoint) -> None:
-        """boto3's own paginator gets every execution, and absent times are absent."""
-        client = boto3_client(endpoint.url)
-        pages = client.get_paginator("list_job_executions_for_job").paginate(jobId=JOB_ID)
-        items = [item for page in pages for item in page["executionSummaries"]]
-        client.close()
-        assert [item["thingArn"] for item in items] == [e.thing_arn for e in make_fleet(300)]
-        queued = next(
-            i["jobExecutionSummary"]
-            for i in items
-            if i["jobExecutionSummary"]["status"] == "QUEUED"
-        )
-        assert "startedAt" not in queued
-
     def test_a_token_belongs_to_its_job_and_status(self, endpoint: LocalEndpoint) -> None:
         """A token of another job or status is refused, as by the service."""
         _, _, page = ask(endpoint, maxResults=5)
