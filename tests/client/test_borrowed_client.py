@@ -154,7 +154,9 @@ def test_a_wrapper_of_the_method_sees_datetimes(borrowed: Any) -> None:
 
     class Delegating:
         meta = borrowed.meta
-        list_job_executions_for_job = staticmethod(wrapper)
+
+        def list_job_executions_for_job(self, **arguments: Any) -> Any:
+            return wrapper(**arguments)
 
     assert list_with(Delegating()) == list_with(borrowed) == FLEET
     borrowed.list_job_executions_for_job = wrapper

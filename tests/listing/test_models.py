@@ -171,7 +171,10 @@ class TestJobExecutionSummary:
             ({"thing_arn": None}, "thing_arn must be a string that is not empty, not None"),
             ({"status": ""}, "status must be a string that is not empty, not ''"),
             ({"status": 5}, "status must be a string that is not empty, not 5"),
-            ({"execution_number": "5"}, "execution_number or retry_attempt must be .* not '5'"),
+            (
+                {"execution_number": "5"},
+                "execution_number or retry_attempt must be an int, not '5'",
+            ),
             ({"retry_attempt": True}, "execution_number or retry_attempt must be .* not True"),
             ({"execution_number": True}, "execution_number or retry_attempt must be .* not True"),
             (
