@@ -8,7 +8,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -64,25 +64,6 @@ def test_the_package_exports_the_names_of_its_core() -> None:
     """``__all__`` of the package has the names of the client, paginator, models and exceptions."""
     core = set[str]().union(*(m.__all__ for m in (client, exceptions, models, paginator)))
     assert iotjobs_client.__all__ == sorted(core | {"__version__"}, key=str)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        value
-        for module in (iotjobs_client, iotjobs_client.rollout, iotjobs_client.testing)
-        for value in (getattr(module, name) for name in module.__all__)
-        if isinstance(value, (type, FunctionType))
-    ],
-    ids=lambda value: value.__name__,
-)
-def test_every_public_name_has_a_docstring(value: Any) -> None:
-    """Each public class, function and method has a docstring."""
-    assert value.__doc__
-    if isinstance(value, type):
-        for member in vars(value).values():
-            if callable(member) and not getattr(member, "__name__", "_").startswith("_"):
-                assert member.__doc__, member
 
 
 def test_importing_loads_neither_boto3_nor_botocore() -> None:

@@ -71,7 +71,7 @@ def test_absent_null_and_unknown_members_are_accepted() -> None:
         {"executionSummaries": ()},
         UserDict(),
         {"ResponseMetadata": None},
-        {"ResponseMetadata": {"RequestId": 5}},
+        {"ResponseMetadata": {"HTTPStatusCode": 200, "RequestId": 5}},
     ],
 )
 def test_an_empty_response_is_an_empty_last_page(response: object) -> None:

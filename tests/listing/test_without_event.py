@@ -110,13 +110,6 @@ def test_a_response_that_is_no_page_is_an_error(response: dict[str, Any]) -> Non
     assert [*found, *executions] == FLEET
 
 
-@pytest.mark.parametrize("response", [{}, {"ResponseMetadata": {"HTTPStatusCode": 200}}], ids=len)
-def test_a_response_without_any_member_is_an_empty_page(response: dict[str, Any]) -> None:
-    """Stubs and mocks return these for a job without executions."""
-    client = IoTJobsClient(ScriptedClient(response))
-    assert list(client.list_job_executions_for_job(JOB_ID)) == []
-
-
 def test_errors_are_mapped() -> None:
     """An unknown job and a repeated token raise the same errors as with the event."""
     with served(FLEET, faults={3: "repeat"}) as (_, client):
