@@ -172,7 +172,7 @@ def test_the_last_execution_of_several_jobs_was_queued_last(
 
 
 def test_of_two_jobs_at_the_same_time_the_later_one_in_the_input_counts() -> None:
-    """Without a difference in time, the order of the input decides."""
+    """The order of the input decides if the times are equal."""
     first, second = of_job("a", "FAILED"), of_job("b", "SUCCEEDED")
     assert list(latest_per_thing([first, second]).values()) == [second]
     assert list(latest_per_thing([second, first]).values()) == [first]
@@ -346,7 +346,9 @@ def test_statuses_come_in_the_order_of_an_execution(seed: int) -> None:
     """Known statuses come in the order of an execution's life, then unknown ones by name."""
     words = [*JobExecutionStatus.__members__, "ARCHIVED", "PAUSED", "WAITING"]
     shuffled = random.Random(seed).sample(words, len(words))
-    summary = summarize(make_execution(f"thing-{word}", word) for word in shuffled)
+    summary = summarize(
+        make_execution(f"thing-{word}", JobExecutionStatus(word)) for word in shuffled
+    )
     assert list(summary.executions) == words
     assert list(summary.things) == words
     assert list(summary.curve[-1].ended) == list(JobExecutionStatus)[2:]

@@ -20,6 +20,7 @@ from iotjobs_client import (
 )
 from iotjobs_client.testing import make_execution
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 ARN = "arn:aws:iot:eu-west-1:123456789012:thing/pump-7"
 
 

@@ -161,6 +161,15 @@ def test_a_token_is_safe_in_urls_and_in_json() -> None:
     assert len(token or "") < 2_500
 
 
+def test_a_lone_surrogate_in_an_arn_can_be_resumed() -> None:
+    """Text that cannot be encoded, which JSON allows, does not stop a listing."""
+    fleet = make_executions("\ud800", "\udfff", "7")
+    executions = iter(paginate(FleetClient(fleet)))
+    assert next(executions) == fleet[0]
+    rest = paginate(FleetClient(fleet), resume_token=executions.resume_token)
+    assert list(rest) == fleet[1:]
+
+
 def test_a_token_is_made_without_an_import(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal handler can read the token while another import is under way."""
     executions = iter(paginate(FleetClient(make_fleet(2))))
@@ -173,15 +182,6 @@ def test_a_token_is_made_without_an_import(monkeypatch: pytest.MonkeyPatch) -> N
         patch.setattr(builtins, "__import__", fail)
         token = executions.resume_token
     assert token is not None
-
-
-def test_a_lone_surrogate_in_an_arn_can_be_resumed() -> None:
-    """Text that cannot be encoded, which JSON allows, does not stop a listing."""
-    fleet = make_executions("\ud800", "\udfff", "7")
-    executions = iter(paginate(FleetClient(fleet)))
-    assert next(executions) == fleet[0]
-    rest = paginate(FleetClient(fleet), resume_token=executions.resume_token)
-    assert list(rest) == fleet[1:]
 
 
 def test_the_token_of_the_service_is_sent_back_unchanged() -> None:
