@@ -79,7 +79,7 @@ def requested_statuses(endpoint: LocalEndpoint) -> list[str | None]:
 
 def run(
     *arguments: str,
-    stdin: str = "",
+    stdin: str | None = "",
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
     environment: Mapping[str, str] | None = None,
@@ -90,7 +90,7 @@ def run(
 
     Args:
         *arguments: The arguments of the command.
-        stdin: The text on standard input.
+        stdin: The text on standard input; ``None`` if it is closed.
         stdout: The standard output, instead of a captured one.
         stderr: The standard error, instead of a captured one.
         environment: Environment variables to set.
@@ -112,7 +112,8 @@ def run(
         patch.setattr(sys, "argv", ["iotjobs", *arguments])
         # Under `python -m pytest`, click would take pytest for the program.
         patch.setattr(sys.modules["__main__"], "__package__", None)
-        patch.setattr(sys, "stdin", io.TextIOWrapper(_StandardInput(stdin.encode())))
+        source = None if stdin is None else io.TextIOWrapper(_StandardInput(stdin.encode()))
+        patch.setattr(sys, "stdin", source)
         patch.setattr(sys, "stdout", stdout or out)
         patch.setattr(sys, "stderr", stderr or err)
         with pytest.raises(SystemExit) as caught:
@@ -275,3 +276,16 @@ def interrupt() -> None:
 def fail_full_disk(*_: object, **__: object) -> None:
     """Fail as a write to a full disk does; it replaces functions of ``os``."""
     raise OSError(28, "No space left on device")
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """Let writes to files fail beyond ``size`` bytes, as on a full disk."""
+    import resource  # Windows has no such module.
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -27,6 +27,7 @@ RETRIED = [
     make_execution("c", "FAILED", execution_number=1),
     make_execution("d", "QUEUED", execution_number=1),
 ]
+TIME_RULE = "must be a date with dashes, such as 2026-01-31 or 2026-01-31T12:00Z, or a number with"
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HOURLY = [
     make_execution(f"hour-{hour}", last_updated_at=START + timedelta(hours=hour))
@@ -149,6 +150,7 @@ def test_a_dash_is_standard_output(local_endpoint: StartLocalEndpoint, tmp_path:
         ("rows.csv", "job_id,"),
         ("rows.CSV", "job_id,"),
         ("rows.ndjson", '{"job_id": '),
+        ("rows.jsonl", '{"job_id": '),
         ("csv", '{"job_id": '),
     ],
 )
@@ -232,9 +234,21 @@ def test_help_has_an_example(arguments: list[str], texts: list[str]) -> None:
         (["list", JOB_ID, "--status=fail"], "'--status': 'FAIL' is not one of QUEUED, "),
         (["list", JOB_ID, "--status=failed,"], "'--status': '' is not one of QUEUED, "),
         (["list", JOB_ID, "--format=xml"], "'-f' / '--format': 'xml' is not one of 'table', "),
-        (["list", JOB_ID, "--since=yesterday"], "'--since': 'yesterday' must be a time such as"),
-        (["list", JOB_ID, "--until=2026-13-01"], "'--until': '2026-13-01' must be a time such as"),
-        (["list", JOB_ID, "--since=9999999d"], "'--since': '9999999d' must be a time such as"),
+        (["list", JOB_ID, "--since=yesterday"], f"'--since': 'yesterday' {TIME_RULE}"),
+        (["list", JOB_ID, "--until=2026-13-01"], f"'--until': '2026-13-01' {TIME_RULE}"),
+        (["list", JOB_ID, "--since=9999999d"], f"'--since': '9999999d' {TIME_RULE}"),
+        (["list", JOB_ID, "--since=20260102"], f"'--since': '20260102' {TIME_RULE}"),
+        (["list", JOB_ID, "--until=1767226500"], f"'--until': '1767226500' {TIME_RULE}"),
+        (["list", JOB_ID, "--since=20260102T10-05:00"], TIME_RULE),
+        (["list", JOB_ID, "--since=2026-01-02-05"], TIME_RULE),
+        (["list", JOB_ID, "--since=2026-W01-1"], TIME_RULE),
+        (["list", JOB_ID, "--output=x", "-ox"], "'-o' / '--output': is given 2 times"),
+        (["summary", JOB_ID, "--plot=x", "--plot=y"], "'--plot': is given 2 times"),
+        (["list", JOB_ID, "--output=x.json"], "--output must end in .csv, .ndjson or .jsonl, or"),
+        (["list", JOB_ID, "--output=x.csv.gz"], "must end in .csv, .ndjson or .jsonl, or be used"),
+        (["list", JOB_ID, "x\x1b[2J"], r"unexpected extra argument (x\x1b[2J)"),
+        (["summary", "--input=x\x1b[2J\nError:"], r"'--input': 'x\x1b[2J\nError:': No such file"),
+        (["summary", JOB_ID, "--plot=\x1b"], r"must end in .svg or .png, not '\x1b'"),
         (["list", JOB_ID, "--latest", "--max-items=1"], "--latest cannot be used with"),
         (["list", JOB_ID, "--latest", "--resume-token=x"], "--latest cannot be used with"),
         (["summary", JOB_ID, "--failures=-1"], "'--failures': -1 is not in the range x>=0"),

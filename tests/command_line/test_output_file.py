@@ -8,12 +8,16 @@ import stat
 from pathlib import Path
 
 import pytest
-from commands import FLEET, PAGE, fail_full_disk, run, thing_names, to_names
+from commands import FLEET, PAGE, fail_full_disk, limited_file_size, run, thing_names, to_names
 from support import JOB_ID
 
 from iotjobs_client import ThrottlingError
 from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
+
+needs_descriptors = pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="needs files that are names of open streams"
+)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,26 @@ def test_links_and_permissions_stay(local_endpoint: StartLocalEndpoint, tmp_path
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
+def test_a_replaced_file_keeps_its_owner_and_group(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the process may set only the group, it sets that; a new file has neither set."""
+    changes: list[tuple[int, int]] = []
+
+    def chown(path: Path, owner: int, group: int) -> None:
+        assert path.parent == tmp_path
+        changes.append((owner, group))
+        if owner != -1:
+            raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", chown)
+    local_endpoint({JOB_ID: FLEET})
+    for _ in range(2):
+        assert run("list", JOB_ID, f"--output={tmp_path / 'rows'}").code == 0
+    status = (tmp_path / "rows").stat()
+    assert changes == [(status.st_uid, -1), (-1, status.st_gid)]
+
+
 def test_a_new_file_has_the_usual_permissions(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
@@ -106,8 +130,13 @@ def test_a_new_file_has_the_usual_permissions(
     ("file", "text"),
     [
         ("no-such-folder/rows", "cannot write {file}: No such file or directory"),
-        (os.devnull, "{file} is not a file"),
-        (".", "{file} is not a file"),
+        ("x" * 235, "cannot write {file}: File name too long"),
+        pytest.param(
+            "pipe",
+            "cannot replace {file}: it is not a regular file; redirect standard output",
+            marks=pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes"),
+        ),
+        (".", "cannot replace {file}: it is not a regular file; redirect standard output"),
     ],
 )
 def test_an_unusable_file_is_reported_before_any_request(
@@ -115,37 +144,126 @@ def test_an_unusable_file_is_reported_before_any_request(
 ) -> None:
     """One line says what is wrong with it."""
     endpoint = local_endpoint({JOB_ID: FLEET})
+    if file == "pipe":  # A device, such as /dev/null, would be at risk in a test.
+        os.mkfifo(tmp_path / file)
     path = tmp_path / file
     outcome = run("list", JOB_ID, f"--output={path}")
-    assert (outcome.code, outcome.err) == (1, f"iotjobs: {text.format(file=path)}\n")
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"iotjobs: {text.format(file=path)}")
+    assert len(outcome.err.splitlines()) == 1
     assert endpoint.requests == []
 
 
-def test_a_token_without_its_rows_is_refused(
+def test_a_mount_point_is_refused(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container may mount a single file, which cannot be replaced."""
+    file = tmp_path / "rows \\ 1"
+    file.write_text("old rows\n")
+    mounts = tmp_path / "mounts"
+    escaped = str(file).replace("\\", "\\134").replace(" ", "\\040")
+    mounts.write_text(
+        "21 28 0:20 / / rw - overlay overlay rw\n"
+        f"743 28 254:0 /host/rows {escaped} rw,relatime shared:1 - ext4 /dev/vda rw\n"
+    )
+    monkeypatch.setattr("iotjobs_client.cli._target._MOUNTS", mounts)
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    outcome = run("list", JOB_ID, f"--output={file}", "--format=csv")
+    assert outcome.code == 1
+    assert "it is a mount point; redirect standard output instead (> FILE)" in outcome.err
+    assert endpoint.requests == []
+    monkeypatch.setattr("iotjobs_client.cli._target._MOUNTS", tmp_path / "other system")
+    assert run("list", JOB_ID, f"--output={file}", "--format=csv").code == 0
+
+
+def test_a_file_that_windows_does_not_replace_is_refused(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is read-only, or open in a spreadsheet, can be neither moved nor replaced."""
+
+    def fail(*_: object) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    file = tmp_path / "rows.csv"
+    file.touch()
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    monkeypatch.setattr(Path, "replace", fail)
+    outcome = run("list", JOB_ID, f"--output={file}")
+    assert outcome.code == 1
+    assert outcome.err == f"iotjobs: cannot replace {file}: The process cannot access the file\n"
+    file.chmod(0o444)
+    monkeypatch.setattr("iotjobs_client.cli._target._IS_WINDOWS", True)
+    outcome = run("list", JOB_ID, f"--output={file}")
+    assert outcome.err == f"iotjobs: cannot replace {file}: it is read-only\n"
+    assert endpoint.requests == []
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@needs_descriptors
+def test_a_name_of_standard_output_is_standard_output(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
-    """A file of only the later rows would look complete."""
+    """A file that the shell opened keeps its rows: ``-o /dev/stdout >> FILE``."""
+    local_endpoint({JOB_ID: FLEET})
+    file, link = tmp_path / "all", tmp_path / "link"
+    file.write_text("earlier\n")
+    link.symlink_to("all")
+    with file.open("a") as stdout:
+        for name in (f"/proc/self/fd/{stdout.fileno()}", file, link):
+            assert run("list", JOB_ID, f"--output={name}", stdout=stdout).code == 0
+    first, *rows = file.read_text().splitlines()
+    assert (first, len(rows)) == ("earlier", 3 * len(FLEET))
+    assert sorted(tmp_path.iterdir()) == [file, link]
+
+
+@needs_descriptors
+@pytest.mark.parametrize("command", ["list", "summary"])
+def test_another_open_stream_is_not_replaced(
+    command: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """A link may lead to it, as ``/dev/stderr`` does."""
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    file, link = tmp_path / "log", tmp_path / "link.svg"
+    with file.open("w") as log:
+        log.write("earlier\n")
+        link.symlink_to(f"/proc/self/fd/{log.fileno()}")
+        options = ["--format=names", "--output"] if command == "list" else ["--plot"]
+        outcome = run(command, JOB_ID, *options, str(link))
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"iotjobs: cannot replace {link}: it is an open stream;")
+    assert (file.read_text(), endpoint.requests) == ("earlier\n", [])
+
+
+@pytest.mark.parametrize("output", ["rows", "-"])
+def test_a_run_without_a_digest_of_rows_is_refused(
+    output: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """Nothing says which rows its token follows. Standard output needs no digest."""
     endpoint = local_endpoint({JOB_ID: FLEET})
     outcome = run("list", JOB_ID, "--max-items=8")
     (token,) = re.findall(r"--resume-token=(\S+)", outcome.err)
-    outcome = run("list", JOB_ID, f"--output={tmp_path / 'rows'}", f"--resume-token={token}")
-    assert (outcome.code, len(endpoint.requests)) == (2, 1)
-    assert "--resume-token must follow rows, but neither" in outcome.err
-    assert list(tmp_path.iterdir()) == []
+    file = tmp_path / "rows" if output == "rows" else output
+    for digest in ("", ".", ".0", "./../rows", f".{'0' * 17}"):
+        outcome = run("list", JOB_ID, f"--output={file}", f"--resume-token={token}{digest}")
+        if output == "-":
+            assert outcome.names == thing_names(FLEET[8:])
+        else:
+            assert (outcome.code, len(endpoint.requests)) == (2, 1)
+            assert "--resume-token with --output must be TOKEN.DIGEST" in outcome.err
+            assert list(tmp_path.iterdir()) == []
 
 
 def test_earlier_rows_that_cannot_be_copied_stay(
-    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
     """If the disk is full, the resumed run ends before any request, and the command still works."""
     endpoint = local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
     first = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
     kept = list(tmp_path.iterdir())
-    with monkeypatch.context() as patch:
-        patch.setattr("shutil.copyfileobj", fail_full_disk)
+    with limited_file_size(100):
         second = first.resume()
     assert (second.code, len(endpoint.requests)) == (1, 2)
-    assert second.err.startswith("iotjobs: [Errno 28] No space left on device\n")
+    assert second.err == "iotjobs: [Errno 27] File too large\n"
     assert list(tmp_path.iterdir()) == kept
     assert first.resume().code == 0
     assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
@@ -157,7 +275,7 @@ def test_rows_that_a_full_disk_loses_are_listed_again(
     """If the rows cannot be kept, the printed command starts over."""
     local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
     with monkeypatch.context() as patch:
-        patch.setattr(os, "truncate", fail_full_disk)
+        patch.setattr(Path, "replace", fail_full_disk)
         outcome = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
     assert outcome.code == 1
     assert "--resume-token" not in outcome.err
@@ -165,21 +283,25 @@ def test_rows_that_a_full_disk_loses_are_listed_again(
     assert to_names((tmp_path / "rows").read_text()) == thing_names(FLEET)
 
 
-@pytest.mark.parametrize("function", ["os.fsync", "pathlib.Path.replace"])
+@pytest.mark.parametrize(
+    ("function", "rows"),
+    [("os.fsync", "the rows, perhaps not all,"), ("pathlib.Path.replace", "all rows")],
+)
 def test_rows_in_a_file_that_cannot_be_renamed_are_found(
     function: str,
+    rows: str,
     local_endpoint: StartLocalEndpoint,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If only the last step fails, the message says which file has all rows."""
+    """If only the last step fails, the message says which file has the rows."""
     local_endpoint({JOB_ID: FLEET})
     with monkeypatch.context() as patch:
         patch.setattr(function, fail_full_disk)
         outcome = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
     assert outcome.code == 1
     assert "To resume" not in outcome.err
-    (path,) = re.findall(r"No space left on device: all rows are in (\S+)\n$", outcome.err)
+    (path,) = re.findall(rf"No space left on device: {rows} are in (\S+)\n$", outcome.err)
     assert to_names(Path(path).read_text()) == thing_names(FLEET)
 
 
@@ -187,13 +309,15 @@ def test_a_page_that_was_written_in_part_is_not_kept(tmp_path: Path) -> None:
     """The kept rows end at the page before it, where the token resumes."""
     output = OutputFile(tmp_path / "rows")
     output.write("first\n", 1, "token")
-    output._file.write(b"sec")  # A full disk accepts only a part of the page.
+    with limited_file_size(9), pytest.raises(OSError, match="File too large"):
+        output.write("second\n", 1, "token")
     output.stop()
     (kept,) = tmp_path.iterdir()
     assert kept.read_text() == "first\n"
-    output = OutputFile(tmp_path / "rows", "token")
+    output = OutputFile(tmp_path / "rows", resume_token=output.resume_token)
     output.write("second\n", 1, "token")  # A service may send the same token again.
     output.stop()
+    (kept,) = tmp_path.iterdir()
     assert kept.read_text() == "first\nsecond\n"
 
 

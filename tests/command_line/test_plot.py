@@ -11,10 +11,11 @@ from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import pytest
-from commands import FLEET, fail_full_disk, run
+from commands import FLEET, fail_full_disk, run, start
 from support import JOB_ID, PAUSED
 
 from iotjobs_client import JobExecutionSummary
+from iotjobs_client._text import to_printable
 from iotjobs_client.cli import _plot
 from iotjobs_client.cli._rows import RowFormatter
 from iotjobs_client.rollout import summarize
@@ -88,24 +89,57 @@ def test_a_plot_that_cannot_be_written_is_refused_at_once(
     assert endpoint.requests == []
 
 
+def test_a_plot_does_not_replace_the_summary(local_endpoint: StartLocalEndpoint) -> None:
+    """A shell has opened the file for standard output: ``--plot x.svg > x.svg``."""
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    with Path("x.svg").open("w") as stdout:
+        outcome = run("summary", JOB_ID, "--plot=x.svg", stdout=stdout)
+    assert outcome.code == 1
+    assert outcome.err.startswith("iotjobs: cannot replace x.svg: it is an open stream;")
+    assert endpoint.requests == []
+
+
 def test_a_plot_on_a_full_disk_leaves_nothing(
     local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even a part of the image is left."""
+    """Not even a part of the image is left, and the summary is printed."""
     local_endpoint({JOB_ID: FLEET})
+    summary = run("summary", JOB_ID).out
     monkeypatch.setattr("iotjobs_client.cli._output.OutputFile.write", fail_full_disk)
-    assert run("summary", JOB_ID, "--plot=x.svg").code == 1
+    outcome = run("summary", JOB_ID, "--plot=x.svg")
+    assert (outcome.code, outcome.out) == (1, summary)
     assert files() == []
 
 
+@pytest.mark.parametrize("name", ["a$^{$", "x\x1b\x07", "\udcff"])
+def test_a_name_is_drawn_as_it_is(name: str, local_endpoint: StartLocalEndpoint) -> None:
+    """A dollar sign begins no formula, and an unprintable character is escaped."""
+    local_endpoint({JOB_ID: FLEET})
+    run("list", JOB_ID, f"--output={name}")
+    outcome = run("summary", "--input", name, "--plot=x.svg")
+    assert outcome.code == 0
+    assert f"<!-- Rollout of {to_printable(name)} -->" in Path("x.svg").read_text()
+    ET.parse("x.svg")
+
+
+def test_the_backend_of_a_notebook_is_ignored(local_endpoint: StartLocalEndpoint) -> None:
+    """Its programs inherit ``MPLBACKEND``, which may name a module that they do not have."""
+    local_endpoint({JOB_ID: FLEET})
+    environment = {"MPLBACKEND": "module://no_such_module"}
+    process = start("summary", JOB_ID, "--plot=x.svg", env=environment)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "wrote x.svg\n")
+
+
 def test_times_that_cannot_be_drawn_are_reported() -> None:
-    """The axis of the plot would end after the year 9999."""
+    """The axis of the plot would end after the year 9999; the summary is printed nevertheless."""
     last = datetime.max.replace(tzinfo=timezone.utc)
     fleet = [make_execution("a", "QUEUED", queued_at=last, last_updated_at=last)]
     Path("rows.ndjson").write_text(RowFormatter("ndjson")(fleet))
     outcome = run("summary", "--input", "rows.ndjson", "--plot=x.svg")
     assert outcome.code == 1
-    assert outcome.err.startswith("iotjobs: cannot draw times near the year 9999: ")
+    assert outcome.err == "iotjobs: cannot draw x.svg: date value out of range\n"
+    assert outcome.lines[0] == "rows.ndjson: 1 execution on 1 thing"
     assert files() == ["rows.ndjson"]
 
 

@@ -20,6 +20,7 @@ from iotjobs_client import (
     ServiceUnavailableError,
     ThrottlingError,
 )
+from iotjobs_client.cli._shell import join_for_cmd
 from iotjobs_client.testing import Fault, make_execution
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -70,7 +71,8 @@ def test_an_error_says_where_the_rows_are(
     (kept,) = tmp_path.iterdir()
     _, where, command = outcome.err.splitlines()
     assert where == f"The rows so far are in {kept}"
-    assert re.fullmatch(r"rows\.[0-9a-f]{12}\.part", kept.name)
+    assert re.fullmatch(r"rows\.[0-9a-f]{16}\.part", kept.name)
+    assert f".{kept.suffixes[0][1:]} {JOB_ID}" in command
     assert to_names(kept.read_text()) == thing_names(FLEET[:5])
     assert command.startswith("To resume: iotjobs list --format=ndjson --output=/")
     monkeypatch.chdir("/")
@@ -96,6 +98,22 @@ def test_a_shell_reads_the_name_of_the_file(
     if name.isprintable():
         assert outcome.resume().code == 0
         assert to_names((tmp_path / name).read_text()) == thing_names(FLEET)
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        (r"--output=C:\Users\me\rows.ndjson", r"--output=C:\Users\me\rows.ndjson"),
+        (r"--output=C:\My rows\a&b.ndjson", r'"--output=C:\My rows\a&b.ndjson"'),
+        ("--status=FAILED,TIMED_OUT", '"--status=FAILED,TIMED_OUT"'),
+        ("--profile=it's", '"--profile=it\'s"'),
+        ('--profile="x"', '"--profile=""x"""'),
+        ("", '""'),
+    ],
+)
+def test_cmd_reads_double_quotes(word: str, quoted: str) -> None:
+    """On Windows, the printed command has no single quotes, which ``cmd.exe`` does not know."""
+    assert join_for_cmd(["iotjobs", word]) == f"iotjobs {quoted}"
 
 
 @pytest.mark.parametrize("error", [ResourceNotFoundError, InvalidRequestError])
@@ -163,18 +181,69 @@ def test_a_complete_run_deletes_kept_rows(
     assert to_names(file.read_text()) == thing_names(FLEET)
 
 
-def test_rows_of_an_earlier_listing_are_not_appended(
+@pytest.mark.parametrize("later", ["the same", "replaced", "another job", "another period"])
+def test_a_command_is_refused_when_its_rows_are_gone(
+    later: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """It would append to rows that it does not follow: those of a later run, or of another job."""
+    file = tmp_path / "rows"
+    endpoint = local_endpoint({JOB_ID: FLEET, "other": FLEET[5:]}, faults={2: ThrottlingError})
+    options = [PAGE, f"--output={file}"]
+    first = run("list", JOB_ID, *options)
+    command = first.printed_arguments()
+    if later == "the same":
+        run(*command)
+    elif later == "replaced":
+        run("list", JOB_ID, *options)
+    elif later == "another job":
+        run("list", "other", *options, "--max-items=5")
+    else:
+        command.insert(1, "--since=2020-01-01")  # It selects the same rows.
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    request_count = len(endpoint.requests)
+    outcome = run(*command)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"rows, but they are neither in {file} nor in a .part file:" in outcome.err
+    assert "without --resume-token, the listing starts over" in outcome.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert len(endpoint.requests) == request_count
+
+
+def test_a_portion_is_appended_once(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:
+    """The command for more executions is refused when they are in the file."""
+    file = tmp_path / "rows"
+    local_endpoint({JOB_ID: FLEET})
+    command = run("list", JOB_ID, f"--output={file}", "--max-items=8").printed_arguments(
+        "There may be more"
+    )
+    assert [run(*command).code for _ in range(2)] == [0, 2]
+    assert to_names(file.read_text()) == thing_names(FLEET[:16])
+
+
+def test_a_portion_that_fails_is_completed(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
-    """A file that is complete takes precedence over rows that were kept before it."""
+    """The printed command lists as many executions as are left of ``--max-items``."""
     file = tmp_path / "rows"
-    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={3: ThrottlingError})
+    first = run("list", JOB_ID, PAGE, f"--output={file}", "--max-items=12")
+    assert "--max-items=2" in first.printed_arguments()
+    second = first.resume()
+    assert "There may be more" in second.err
+    assert to_names(file.read_text()) == thing_names(FLEET[:12])
+
+
+def test_runs_with_one_token_do_not_mix(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:
+    """Runs that select different rows may stop at the same page."""
+    file = tmp_path / "rows"
+    local_endpoint({JOB_ID: FLEET}, faults={4: ThrottlingError, 8: ThrottlingError})
     options = ["list", JOB_ID, PAGE, f"--output={file}"]
-    run(*options, "--format=csv")
-    first = run(*options, "--max-items=5")
-    arguments = first.printed_arguments("There may be more")
-    run(*(a for a in arguments if not a.startswith("--max-items")))
-    assert to_names(file.read_text()) == thing_names(FLEET)
+    outcomes = [run(*options, *more) for more in ([], ["--since=2026-01-01T00:16"])]
+    tokens = [re.findall(r"--resume-token=(\S+)\.", outcome.err) for outcome in outcomes]
+    assert tokens[0] == tokens[1]
+    assert [outcome.resume().code for outcome in outcomes[::-1]] == [0, 2]
+    selected = run(*options[:-1], "--since=2026-01-01T00:16").out
+    assert file.read_text() == selected
 
 
 @pytest.mark.parametrize("output", ["-", "rows"])

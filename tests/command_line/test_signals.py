@@ -153,7 +153,7 @@ def interrupt_call(
     patch.setattr(owner, name, call)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(os, "truncate"), (Path, "replace")])
+@pytest.mark.parametrize(("owner", "name"), [(OutputFile, "_part"), (OutputFile, "_rename")])
 @pytest.mark.parametrize("signals", [[TERMINATE], [TERMINATE, HANG_UP], [TERMINATE, CTRL_C]])
 def test_signals_while_rows_are_kept_lose_nothing(
     *,
@@ -178,7 +178,7 @@ def test_signals_while_rows_are_kept_lose_nothing(
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
+@pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (OutputFile, "_rename")])
 def test_a_signal_while_a_file_is_completed_waits(
     owner: Any,
     name: str,

@@ -115,6 +115,22 @@ def test_a_closed_pipe_is_no_error(command: str, local_endpoint: StartLocalEndpo
     assert (outcome.code, outcome.err) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [["list", JOB_ID], ["--help"]], ids=["list", "help"])
+def test_a_closed_pipe_of_windows_is_no_error(
+    arguments: list[str], local_endpoint: StartLocalEndpoint
+) -> None:
+    """Windows reports an invalid argument."""
+
+    class ClosedPipe(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise OSError(22, "Invalid argument")
+
+    local_endpoint({JOB_ID: FLEET})
+    with io.TextIOWrapper(ClosedPipe()) as stdout:
+        outcome = run(*arguments, stdout=stdout)
+    assert (outcome.code, outcome.err) == (0, "")
+
+
 @pytest.mark.parametrize(("status", "code"), [("SUCCEEDED", 0), ("FAILED", 3), ("QUEUED", 4)])
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 def test_wait_keeps_its_exit_code_in_a_closed_pipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 
@@ -190,6 +191,28 @@ def test_a_dash_reads_rows_from_standard_input(
     assert outcome.lines[1:] == run("summary", JOB_ID).lines[1:]
 
 
+@pytest.mark.parametrize("output_format", ["ndjson", "csv"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_rows_may_have_a_byte_order_mark(
+    encoding: str, output_format: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """PowerShell writes UTF-16, and some editors begin UTF-8 with a mark."""
+    local_endpoint({JOB_ID: FLEET})
+    rows = run("list", JOB_ID, f"--format={output_format}").out.replace("\n", "\r\n")
+    file = tmp_path / "rows"
+    mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
+    file.write_bytes(mark + rows.encode(encoding))
+    outcome = run("summary", "--input", str(file))
+    assert (outcome.code, outcome.lines[1:]) == (0, run("summary", JOB_ID).lines[1:])
+
+
+def test_a_closed_standard_input_is_a_wrong_argument() -> None:
+    """A shell closes it with ``<&-``."""
+    outcome = run("summary", "--input=-", stdin=None)
+    assert outcome.code == 2
+    assert "'--input': '-': standard input is closed" in outcome.err
+
+
 def test_an_empty_input_says_so() -> None:
     """Standard error says that there are no executions."""
     outcome = run("summary", "--input", "-", stdin="\n")
@@ -239,5 +262,5 @@ def test_a_missing_input_is_a_wrong_argument(tmp_path: Path) -> None:
     """The message names the option and the file."""
     outcome = run("summary", "--input", str(tmp_path / "rows"))
     assert outcome.code == 2
-    expected = f"'--input': '{tmp_path}/rows': No such file or directory"
+    expected = f"'--input': '{tmp_path / 'rows'}': No such file or directory"
     assert expected in outcome.err

@@ -256,6 +256,8 @@ def test_the_commands_in_the_readme_are_valid(monkeypatch: pytest.MonkeyPatch) -
         raise InvalidArgumentError("enough")
 
     monkeypatch.setattr("iotjobs_client.cli._app._client", client)
+    # A plot imports NumPy, which cannot be imported again after a test that restores sys.modules.
+    monkeypatch.setattr("iotjobs_client.cli._plot.prepare_plot", lambda _: None)
     commands = re.findall(r"(?m)^iotjobs (.*?)(?: &&.*)?$", text_of("README.md"))
     for command in commands:
         assert CliRunner().invoke(iotjobs, shlex.split(command)).exit_code == 2

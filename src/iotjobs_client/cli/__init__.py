@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib.util import find_spec
@@ -30,6 +31,10 @@ def main() -> None:
         # click's standalone mode would exit with 1 after Ctrl-C.
         sys.exit(iotjobs.main(standalone_mode=False))
     except click.ClickException as error:
+        from iotjobs_client._text import to_printable
+
+        # It may contain an argument, such as the name of a file, with control characters.
+        vars(error)["message"] = to_printable(error.message)
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):  # The interrupt came before a command reported it.
@@ -38,4 +43,5 @@ def main() -> None:
         from iotjobs_client.cli._terminal import redirect_to_devnull
 
         redirect_to_devnull(sys.stdout)
-        sys.exit(f"iotjobs: {error}")
+        # Windows reports a closed pipe as an invalid argument.
+        sys.exit(0 if error.errno == errno.EINVAL else f"iotjobs: {error}")

@@ -28,13 +28,15 @@ from iotjobs_client.cli._options import (
     complete_statuses,
     file_option,
     job_id_argument,
+    rows_option,
     to_seconds,
     to_statuses,
     to_time,
 )
 from iotjobs_client.cli._output import OutputFile, StandardOutput
-from iotjobs_client.cli._rows import FORMATS, RowFormatter, read_rows
+from iotjobs_client.cli._rows import FIELDS, FORMATS, RowFormatter, read_rows
 from iotjobs_client.cli._shell import to_command
+from iotjobs_client.cli._target import is_stdout
 from iotjobs_client.cli._terminal import (
     StatusLine,
     has_colours,
@@ -48,6 +50,7 @@ _EXIT_UNSUCCESSFUL, _EXIT_TIMED_OUT = 3, 4
 _MAX_PAGE_SIZE = 250
 _MIN_INTERVAL = 0.1
 _STDIO = Path("-")
+_FORMATS_BY_SUFFIX = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", "": "ndjson"}
 
 
 @click.group(
@@ -93,7 +96,7 @@ def iotjobs() -> None:
     "--format",
     "output_format",
     type=click.Choice(FORMATS, case_sensitive=False),
-    help="Default: table on a terminal, csv for a FILE that ends in .csv, else ndjson.",
+    help="Default: csv for a FILE that ends in .csv, table on a terminal, else ndjson.",
 )
 @click.option(
     "-q",
@@ -118,7 +121,7 @@ def iotjobs() -> None:
     metavar="N",
     help="Executions per request.",
 )
-@click.option("--resume-token", metavar="TOKEN", help="Resume a run; with --output, append.")
+@click.option("--resume-token", metavar="TOKEN", help="Resume a run that printed this token.")
 @click.option("--prefetch", is_flag=True, help="Request the next page in the background.")
 @client_options
 @click.pass_context
@@ -146,7 +149,7 @@ def list_executions(
     """
     if latest and (resume_token is not None or max_items is not None):
         raise click.UsageError("--latest cannot be used with --resume-token or --max-items")
-    file = None if output in (None, _STDIO) else Path.cwd() / output
+    file = None if output in (None, _STDIO) or is_stdout(output) else Path.cwd() / output
     output_format = output_format or _default_format(file)
     destination: StandardOutput | OutputFile | None = None
 
@@ -178,13 +181,14 @@ def list_executions(
             status=None if latest else status or None,
             page_size=page_size,
             max_items=max_items,
-            resume_token=resume_token,
+            resume_token=resume_token and resume_token.partition(".")[0],
             prefetch=prefetch or latest,
         )
         if file is None:
             destination = StandardOutput(resume_token)
         else:
-            destination = OutputFile(file, resume_token)
+            shape = f"{output_format} {FIELDS} {since} {until}"
+            destination = OutputFile(file, shape, resume_token)
         to_rows = RowFormatter(
             output_format,
             with_headings=destination.is_empty,
@@ -221,13 +225,7 @@ def list_executions(
     metavar="N",
     help="Show the N things that failed last.",
 )
-@click.option(
-    "--input",
-    "rows",
-    type=click.File(encoding="utf-8"),
-    metavar="FILE",
-    help="Read rows that 'iotjobs list' wrote; - is standard input.",
-)
+@rows_option
 @file_option("--plot", text="Also plot the rollout to FILE, which ends in .svg or .png.")
 @client_options
 def summary(
@@ -258,11 +256,14 @@ def summary(
             with _client(options) as client, StatusLine(title) as status_line:
                 listing = client.list_job_executions_for_job(title, prefetch=True)
                 result = summarize(all_executions(listing, status_line), failures=failures)
-        if draw is not None:
-            draw(title, result)
-            print_error(f"wrote {plot}")
         is_json = output_format == "json"
-        StandardOutput().write(to_json(job_id, result) if is_json else to_table(title, result))
+        text = to_json(job_id, result) if is_json else to_table(title, result)
+        try:
+            if draw is not None:
+                draw(title, result)
+                print_error(f"wrote {plot}")
+        finally:  # A plot that fails must not cost the summary.
+            StandardOutput().write(text)
         if not result.execution_count:
             print_error(f"iotjobs: {title!r} has no executions")
 
@@ -334,4 +335,8 @@ def _client(options: Mapping[str, Any]) -> Generator[IoTJobsClient]:
 def _default_format(file: Path | None) -> str:
     if file is None:
         return "table" if sys.stdout.isatty() else "ndjson"
-    return "csv" if file.suffix.lower() == ".csv" else "ndjson"
+    output_format = _FORMATS_BY_SUFFIX.get(file.suffix.lower())
+    if output_format is None:
+        rule = "must end in .csv, .ndjson or .jsonl, or be used with --format"
+        raise click.UsageError(f"--output {rule}, not {str(file)!r}")
+    return output_format

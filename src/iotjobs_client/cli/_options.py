@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import click
 
 from iotjobs_client import JobExecutionStatus
 from iotjobs_client.cli._format import parse_time
+from iotjobs_client.cli._rows import open_rows
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -22,7 +23,37 @@ job_id_argument = click.argument("job_id", metavar="JOB_ID")
 
 def file_option(*names: str, text: str) -> Callable[[_Command], _Command]:
     """Return the option for a file, with ``text`` as its help."""
-    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", help=text)
+    return click.option(
+        *names,
+        type=click.Path(path_type=Path),
+        multiple=True,
+        callback=_to_file,
+        metavar="FILE",
+        help=text,
+    )
+
+
+def _to_file(_ctx: click.Context, _option: click.Parameter, values: Sequence[Path]) -> Path | None:
+    if len(values) > 1:
+        raise click.BadParameter(f"is given {len(values)} times.")
+    return values[0] if values else None
+
+
+def _to_rows(ctx: click.Context, _option: click.Parameter, value: str | None) -> TextIO | None:
+    try:
+        return None if value is None else ctx.with_resource(open_rows(value))
+    except OSError as error:
+        raise click.BadParameter(f"{value!r}: {error.strerror}") from error
+
+
+rows_option = click.option(
+    "--input",
+    "rows",
+    type=click.Path(),
+    callback=_to_rows,
+    metavar="FILE",
+    help="Read rows that 'iotjobs list' wrote; - is standard input.",
+)
 
 
 def to_statuses(
@@ -58,24 +89,25 @@ def to_seconds(_ctx: click.Context, _option: click.Parameter, value: str | None)
         raise click.BadParameter(f"{value!r} {rule}.") from None
 
 
-def _to_seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+def _to_seconds(text: str, *, unit: str = "[smhd]?") -> float:
+    match = re.fullmatch(rf"(\d+(?:\.\d+)?)({unit})", text)
     if match is None:
         raise ValueError
     return float(match[1]) * _SECONDS[match[2]]
 
 
 def to_time(_ctx: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
-    """Return a time in UTC, from ISO 8601 or from the duration since then, such as ``2h``."""
+    """Return a time in UTC, from a date with dashes or the duration since then, such as ``2h``."""
     if value is None:
         return None
     try:
-        if "-" in value:
+        if re.match(r"\d{4}-\d\d-\d\d(?![^Tt ])", value):
             return parse_time(value).astimezone(timezone.utc)
-        return datetime.now(timezone.utc) - timedelta(seconds=_to_seconds(value))
+        seconds = _to_seconds(value, unit="[smhd]")
+        return datetime.now(timezone.utc) - timedelta(seconds=seconds)
     except (ValueError, OverflowError):
-        rule = "must be a time such as 2026-01-01T12:00:00Z, or a duration such as 2h or 1d"
-        raise click.BadParameter(f"{value!r} {rule}.") from None
+        rule = "must be a date with dashes, such as 2026-01-31 or 2026-01-31T12:00Z, or a number "
+        raise click.BadParameter(f"{value!r} {rule}with its unit, such as 2h or 1d.") from None
 
 
 def client_options(command: _Command) -> _Command:

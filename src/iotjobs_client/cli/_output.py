@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
+import re
 import stat
 import sys
 from contextlib import suppress
@@ -15,6 +16,11 @@ from time import sleep
 from typing import Any
 
 import click
+
+from iotjobs_client.cli._target import copy_owner_and_mode, find_obstacle
+
+_CHUNK_SIZE = 1 << 20
+_DIGEST_SIZE = 8  # bytes
 
 
 class StandardOutput:
@@ -50,26 +56,10 @@ class StandardOutput:
     def write(self, text: str, count: int = 0, resume_token: str | None = None) -> None:
         """Write the rows of ``count`` executions without buffering.
 
-        If a write to a regular file fails, the file is truncated to its size before the call.
-
         Raises:
             OSError: The write failed.
         """
-        data = memoryview(text.encode(sys.stdout.encoding, errors="backslashreplace"))
-        out = _raw_stdout()
-        size = _regular_file_size(out)
-        try:
-            while data:
-                written = out.write(data)
-                if written is None:  # A non-blocking pipe is full.
-                    sleep(0.01)
-                else:
-                    data = data[written:]
-        except OSError:
-            if size is not None:
-                os.ftruncate(out.fileno(), size)
-                os.lseek(out.fileno(), 0, os.SEEK_END)
-            raise
+        _append(_raw_stdout(), text.encode(sys.stdout.encoding, errors="backslashreplace"))
         self.count += count
         self.resume_token = resume_token
 
@@ -95,89 +85,121 @@ def _regular_file_size(out: Any) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
+def _append(out: Any, data: bytes) -> None:
+    """Write ``data`` without buffering.
+
+    If this fails, a regular file is truncated to its size before the call.
+
+    Raises:
+        BrokenPipeError: The pipe has no reader.
+        OSError: The write failed.
+    """
+    left = memoryview(data)
+    size = _regular_file_size(out)
+    try:
+        while left:
+            written = out.write(left)
+            if written is None:  # A non-blocking pipe is full.
+                sleep(0.01)
+            else:
+                left = left[written:]
+    except OSError as error:
+        if size is not None:
+            os.ftruncate(out.fileno(), size)
+            os.lseek(out.fileno(), 0, os.SEEK_END)
+        elif error.errno == errno.EINVAL:  # Windows reports a closed pipe like this.
+            raise BrokenPipeError from error
+        raise
+
+
 class OutputFile:
     """A file that is replaced atomically when all rows are there.
 
     Until then, the rows are in a temporary file beside it. After an error, that file is renamed
-    to a name derived from the resume token, so only the run that resumes from this token finds
-    it. No row is lost or duplicated.
+    to ``FILE.DIGEST.part``. The digest of the rows also follows the token in the printed command.
+    A run with this command copies the rows that have the digest, from either file. If neither has
+    them, it is refused. So no row is lost, duplicated or mixed with rows of another listing.
 
     Args:
         path: The file. A run that does not resume replaces an existing one.
-        resume_token: The token that the listing resumes from. The rows are appended to those that
-            were kept for this token, or else to those in ``path``.
+        shape: What rows depend on beside the listing. It is part of the digest.
+        resume_token: The token that the listing resumes from, and the digest of the rows before
+            it: ``TOKEN.DIGEST``.
 
     Attributes:
         count: The number of executions whose rows this run added to ``path``, or kept.
-        resume_token: The token that resumes the listing after them; ``None`` at its end.
-        is_empty: Whether there are no rows from earlier runs to append to.
+        resume_token: The token that resumes the listing after them, and the digest of all rows;
+            ``None`` at the end of the listing.
+        is_empty: Whether there are no rows from earlier runs.
         is_finished: Whether all rows were written, even if the file could not be renamed.
         is_terminal: Whether it is a terminal: never.
         may_block: Whether a write may wait for a reader: never.
-        kept: The file with the rows that the next run appends to; ``None`` if there is none.
+        kept: The ``.part`` file with the rows of a run that stopped; ``None`` if there is none.
 
     Raises:
-        click.UsageError: There are no earlier rows to append to.
-        OSError: The file cannot be written.
+        click.UsageError: No file has the rows that ``resume_token`` follows.
+        OSError: The file cannot be written or replaced.
     """
 
     is_terminal = False
     may_block = False
 
-    def __init__(self, path: Path, resume_token: str | None = None) -> None:
+    def __init__(self, path: Path, shape: str = "", resume_token: str | None = None) -> None:
         self.count = 0
         self.resume_token = resume_token
         self.kept: Path | None = None
-        self._written: tuple[int, str | None] | None = None
         self.is_finished = False
+        self._written: tuple[int, str | None] | None = None
         self._path = Path(os.path.realpath(path))  # Replace a link's target, not the link.
-        if self._path.exists() and not self._path.is_file():
-            raise OSError(f"{path} is not a file")
-        earlier = None if resume_token is None else self._find_earlier_rows(resume_token)
-        # The name is random, because processes in different containers may share a process ID.
-        self._temporary = self._path.with_name(f".{self._path.name}.{token_hex(6)}")
+        self._hash = blake2b(shape.encode(), digest_size=_DIGEST_SIZE)
+        # The name is random, because processes in different containers may share a process ID. It
+        # is as long as that of a .part file, so a name that is too long fails here.
+        self._temporary = self._path.with_name(f".{self._path.name}.{token_hex(_DIGEST_SIZE)}.new")
+        if obstacle := find_obstacle(path):
+            raise OSError(f"cannot replace {path}: {obstacle}")
         try:
             # A file of the tempfile module could be read by its owner only.
-            self._file = self._temporary.open("xb")
+            self._file = self._temporary.open("xb", buffering=0)
         except OSError as error:
             raise OSError(f"cannot write {path}: {error.strerror}") from error
         try:
-            self._copy_earlier_rows(earlier)
+            copy_owner_and_mode(self._path, self._temporary)
+            if resume_token is not None:
+                self._copy_rows(resume_token)
         except BaseException:
             self.stop()
             raise
-        self.is_empty = self._size == 0
+        self.is_empty = self._file.tell() == 0
 
-    def _find_earlier_rows(self, resume_token: str) -> Path:
-        part = self._part(resume_token)
-        if part.exists():
-            self.kept = part
-            return part
-        if self._path.exists():
-            return self._path
-        raise click.UsageError(
-            f"--resume-token must follow rows, but neither {str(self._path)!r} nor {part.name!r} "
-            "exists; without it, the listing starts over"
-        )
+    def _copy_rows(self, resume_token: str) -> None:
+        match = re.fullmatch(rf"[^.]+\.([0-9a-f]{{{2 * _DIGEST_SIZE}}})", resume_token)
+        if match is None:
+            raise click.UsageError(
+                "--resume-token with --output must be TOKEN.DIGEST, as in the command that was "
+                "printed; without it, the listing starts over"
+            )
+        part = self._part(match[1])
+        self.kept = part if part.exists() else None
+        with suppress(FileNotFoundError), (self.kept or self._path).open("rb") as rows:
+            while data := rows.read(_CHUNK_SIZE):
+                self._append(data)
+        if self._hash.hexdigest() != match[1]:
+            raise click.UsageError(
+                f"--resume-token must follow rows, but they are neither in {self._path} nor in a "
+                ".part file: the command was run before, or the file or an option has changed; "
+                "without --resume-token, the listing starts over"
+            )
 
-    def _copy_earlier_rows(self, earlier: Path | None) -> None:
-        if self._path.exists():
-            shutil.copymode(self._path, self._temporary)
-        if earlier is not None:
-            with earlier.open("rb") as source:
-                shutil.copyfileobj(source, self._file)
-            self._file.flush()
-        self._size = self._file.tell()
-
-    def _part(self, resume_token: str) -> Path:
-        digest = blake2b(resume_token.encode(errors="replace"), digest_size=6).hexdigest()
+    def _part(self, digest: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{digest}.part")
+
+    def _append(self, data: bytes) -> None:
+        _append(self._file, data)
+        self._hash.update(data)
 
     def write(self, text: str | bytes, count: int = 0, resume_token: str | None = None) -> None:
         """Append the rows of ``count`` executions to the temporary file."""
-        self._file.write(text.encode() if isinstance(text, str) else text)
-        self._file.flush()
-        self._size = self._file.tell()
+        self._append(text.encode() if isinstance(text, str) else text)
         earlier = 0 if self._written is None else self._written[0]
         self._written = earlier + count, resume_token
 
@@ -186,19 +208,20 @@ class OutputFile:
 
         Raises:
             OSError: The file could not be saved or renamed. The message names the temporary file,
-                which still has all rows.
+                which still has the rows.
         """
         self.is_finished = True
+        rows = "the rows, perhaps not all,"
         try:
             with self._file:
                 os.fsync(self._file.fileno())
-            self._temporary.replace(self._path)
+            rows = "all rows"
+            self._rename(self._path)
         except OSError as error:
-            raise OSError(f"{error.strerror}: all rows are in {self._temporary}") from error
-        self.count, self.resume_token = self._written or (0, None)
-        self.kept = None
-        for part in self._path.parent.glob(f"{escape(self._path.name)}.{'[0-9a-f]' * 12}.part"):
-            part.unlink(missing_ok=True)
+            raise OSError(f"{error.strerror}: {rows} are in {self._temporary}") from error
+        digits = "[0-9a-f]" * 2 * _DIGEST_SIZE
+        for part in self._path.parent.glob(f"{escape(self._path.name)}.{digits}.part"):
+            _try_to_delete(part)
 
     def stop(self) -> None:
         """Keep the rows for the run that resumes after them; delete the file if there are none.
@@ -208,18 +231,25 @@ class OutputFile:
         """
         if self.is_finished:
             return
-        count, resume_token = self._written or (0, None)
-        if self._written is not None and resume_token is None:
+        if self._written is not None and self._written[1] is None:
             self.finish()  # All rows are there.
             return
-        with suppress(OSError):  # Closing flushes, which fails again if the disk is full.
-            self._file.close()
-        if resume_token is None:
+        self._file.close()
+        if self._written is None:
             self._temporary.unlink()
             return
-        os.truncate(self._temporary, self._size)  # Remove a page that was written only in part.
-        kept = self._part(resume_token)
-        self._temporary.replace(kept)
+        kept = self._part(self._hash.hexdigest())
+        self._rename(kept)
         if self.kept is not None and self.kept != kept:
-            self.kept.unlink(missing_ok=True)
-        self.count, self.resume_token, self.kept = count, resume_token, kept
+            _try_to_delete(self.kept)
+        self.kept = kept
+
+    def _rename(self, path: Path) -> None:
+        self._temporary.replace(path)
+        self.count, token = self._written or (0, None)
+        self.resume_token = token and f"{token}.{self._hash.hexdigest()}"
+
+
+def _try_to_delete(path: Path) -> None:
+    with suppress(OSError):  # Another process may have deleted it, or have it open.
+        path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 from iotjobs_client import JobExecutionStatus
+from iotjobs_client._text import to_printable
 from iotjobs_client.cli._format import format_count
 from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.rollout import RolloutSummary
@@ -49,6 +51,9 @@ def prepare_plot(path: Path) -> Callable[[str, RolloutSummary], None]:
         raise click.UsageError(f"--plot must end in {' or '.join(_SUFFIXES)}, not {str(path)!r}")
     if find_spec("matplotlib") is None:
         raise OSError("--plot needs the extra 'plot': python -m pip install 'iotjobs-client[plot]'")
+    # A notebook sets a backend that only it has. No backend is needed here.
+    os.environ.pop("MPLBACKEND", None)
+    import_module("matplotlib.figure")
     OutputFile(path).stop()
     return partial(_draw, path)
 
@@ -58,13 +63,15 @@ def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
     image = BytesIO()
     with mpl.rc_context():
         mpl.rcdefaults()  # The plot must not depend on the user's matplotlibrc.
-        mpl.rcParams.update({"svg.hashsalt": "iotjobs-client", "font.size": 10})
+        # A dollar sign in the name of a file begins no formula.
+        own = {"svg.hashsalt": "iotjobs-client", "font.size": 10, "text.parse_math": False}
+        mpl.rcParams.update(own)
         kind = path.suffix[1:].lower()
         metadata = {"Date": None} if kind == "svg" else None
         try:
             _figure(job_id, summary).savefig(image, format=kind, dpi=150, metadata=metadata)
         except (OverflowError, ValueError) as error:
-            raise OSError(f"cannot draw times near the year 9999: {error}") from error
+            raise OSError(f"cannot draw {path}: {error}") from error
     output = OutputFile(path)
     try:
         output.write(image.getvalue())
@@ -121,7 +128,7 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
         f"{summary.things_failed:,} failed, {summary.things_withdrawn:,} withdrawn, "
         f"{summary.things_unfinished:,} unfinished"
     )
-    heading = f"Rollout of {job_id}\n{counts_by_outcome}"
+    heading = f"Rollout of {to_printable(job_id)}\n{counts_by_outcome}"
     figure.suptitle(heading, x=0.01, ha="left", fontsize=size)
     bottom.set_xlabel("time (UTC)")
     if not times:

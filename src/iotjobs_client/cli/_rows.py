@@ -6,11 +6,14 @@ spreadsheet, whatever program reads the rows.
 
 from __future__ import annotations
 
+import codecs
 import csv
+import errno
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from io import StringIO
+from io import BufferedReader, FileIO, StringIO, TextIOWrapper
 from itertools import chain
 from typing import Any, TextIO
 
@@ -151,6 +154,26 @@ class _Table:
 
 def _to_text(value: str | int | None) -> str:
     return "-" if value is None else to_printable(str(value))
+
+
+def open_rows(name: str) -> TextIO:
+    """Open rows in UTF-8 or, as the byte-order mark says, in UTF-16.
+
+    Args:
+        name: The name of the file; ``-`` is standard input.
+
+    Raises:
+        OSError: The file cannot be opened, or standard input is closed.
+    """
+    if name != "-":
+        file: Any = FileIO(name)
+    elif sys.stdin is None:  # The shell closed it, for example with `<&-`.
+        raise OSError(errno.EBADF, "standard input is closed")
+    else:
+        file = sys.stdin.buffer
+    buffered = BufferedReader(file)
+    is_utf16 = buffered.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return TextIOWrapper(buffered, "utf-16" if is_utf16 else "utf-8-sig")
 
 
 def read_rows(stream: TextIO) -> Iterator[JobExecutionSummary]:

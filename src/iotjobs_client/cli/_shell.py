@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
@@ -31,7 +33,20 @@ def to_command(ctx: click.Context, **changes: Any) -> str:
         elif value != option.get_default(ctx):
             words.append(f"{name}={_to_text(value)}")
     job_id: str = ctx.params["job_id"]
-    return shlex.join([*words, *(["--"] if job_id.startswith("-") else []), job_id])
+    return _join([*words, *(["--"] if job_id.startswith("-") else []), job_id])
+
+
+def join_for_cmd(words: Iterable[str]) -> str:
+    """Return ``words`` as a command for ``cmd.exe``, which knows no single quotes."""
+    return " ".join(
+        word
+        if re.fullmatch(r"[A-Za-z0-9_\-=.:\\/]+", word)
+        else '"{}"'.format(word.replace('"', '""'))
+        for word in words
+    )
+
+
+_join = join_for_cmd if os.name == "nt" else shlex.join
 
 
 def _to_text(value: Any) -> str:

@@ -6,9 +6,11 @@ import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 
-# Windows has no SIGHUP.
+# SIGBREAK is Ctrl-Break or a closed console on Windows, which has no SIGHUP.
 _TERMINATION_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
 ]
 
 
