@@ -1,4 +1,4 @@
-"""What raw boto3 and this library make of the same job, also while one response is cut short.
+"""Compare raw boto3 and this library on the same job, also while one response is cut short.
 
 Real boto3 clients sign real HTTP requests to a service on this machine. No AWS account is needed.
 ``python -m nox -s demo`` runs it.
