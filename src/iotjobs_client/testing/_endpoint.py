@@ -6,22 +6,14 @@ import base64
 import json
 import os
 import re
-import struct
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
-from email.utils import formatdate
 from functools import partial
-from http.client import responses
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import inf
-from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
-from socketserver import TCPServer
 from threading import TIMEOUT_MAX, Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
-from uuid import uuid4
 
 import attrs
 
@@ -40,14 +32,8 @@ from iotjobs_client.exceptions import (
     ThrottlingError,
 )
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
-from iotjobs_client.testing._faults import (
-    FAULT_SEND_OPTIONS,
-    SEND_ALL,
-    Fault,
-    RawResponse,
-    parse_fault,
-    to_error_response,
-)
+from iotjobs_client.testing._faults import Fault, RawResponse, parse_fault, to_error_response
+from iotjobs_client.testing._http import Server, unknown_operation
 from iotjobs_client.testing._job import Job
 from iotjobs_client.testing._play import Play
 from iotjobs_client.testing._session import CREDENTIAL, REGION_NAME, TestingSession
@@ -58,8 +44,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LARGEST_PORT = 2**16 - 1
-_POSITIONS = range(2**32)
-_NUMBER = re.compile("[1-9][0-9]{0,2}")
+_PAGE_SIZES = frozenset(map(str, range(1, LARGEST_PAGE + 1)))
 _PATH = re.compile(r"/jobs/([^/]*)/things")
 # freezegun replaces time.monotonic, also where a module imported it, but not inside this object.
 _now = partial(monotonic)
@@ -151,8 +136,7 @@ class LocalEndpoint:
         self._allowance, self._allowance_time = self._capacity, _now()
         self._is_closing = Event()
         self._pid = os.getpid()
-        self._connections: set[socket] = set()
-        self._server = _Server(("127.0.0.1", port), partial(_Handler, self))
+        self._server = Server(port, self._respond, self._is_closing)
         self._thread = Thread(
             target=self._server.serve_forever, args=(0.01,), name="LocalEndpoint", daemon=True
         )
@@ -177,12 +161,7 @@ class LocalEndpoint:
             # A forked process has no thread that serves, so shutdown() would wait forever.
             self._server.server_close()
         elif not self._is_closing.is_set():
-            self._is_closing.set()
-            self._server.shutdown()
-            for connection in list(self._connections):
-                with suppress(OSError):  # Its handler may have closed it already.
-                    connection.shutdown(SHUT_RDWR)
-            self._server.server_close()
+            self._server.close()
             self._thread.join()
 
     @property
@@ -267,7 +246,7 @@ class LocalEndpoint:
         path, _, query = target.partition("?")
         match = _PATH.fullmatch(path)
         if match is None:
-            return _unknown_operation(404), None
+            return unknown_operation(404), None
         parameters = {
             # The list of a repeated parameter's values is an invalid value, which gets a 400.
             name: values[0] if len(values) == 1 else str(values)
@@ -326,104 +305,13 @@ class LocalEndpoint:
         return _page(page, None if next_start is None else _to_next_token(request, next_start))
 
 
-class _Server(ThreadingHTTPServer):
-    # The default of 5 makes many simultaneous connections wait for seconds.
-    request_queue_size = 128
-
-    def server_bind(self) -> None:
-        """Bind without a look-up of the machine's name, which may take seconds."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.socket.getsockname()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # Buffered, so that the head and the body of a response share a packet.
-    connection: socket
-
-    def __init__(self, endpoint: LocalEndpoint, *args: Any) -> None:
-        self._endpoint = endpoint
-        super().__init__(*args)
-
-    def setup(self) -> None:
-        super().setup()
-        self._endpoint._connections.add(self.connection)
-
-    def finish(self) -> None:
-        self._endpoint._connections.discard(self.connection)
-        with suppress(OSError):  # The client may have closed the connection.
-            super().finish()
-
-    def handle(self) -> None:
-        with suppress(OSError):  # The client may have closed the connection.
-            super().handle()
-
-    def do_GET(self) -> None:
-        # The server would parse a body that is left unread as the next request.
-        with suppress(ValueError):
-            self.rfile.read(max(0, int(self.headers.get("Content-Length", "0"))))
-        response, fault = self._endpoint._respond(self.path, self.headers.get("User-Agent", ""))
-        head, body = _to_head(response), response.body
-        options = FAULT_SEND_OPTIONS.get(fault or "", SEND_ALL)
-        self.wfile.write(head[: int(len(head) * options.head_share)])
-        body = body[: int(len(body) * options.body_share)]
-        step = len(body) // options.parts + 1
-        for start in range(0, len(body), step):
-            self.wfile.write(body[start : start + step])
-            self.wfile.flush()
-            self._endpoint._is_closing.wait(options.pause)
-        self.wfile.flush()
-        self.close_connection |= options.ending != "keep-alive"
-        if options.ending == "wait":
-            self._endpoint._is_closing.wait()
-        elif options.ending == "reset":
-            linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-            self.connection.setsockopt(SOL_SOCKET, SO_LINGER, linger)
-            # The files of this socket would delay its close, so a second object closes it.
-            socket(fileno=self.connection.detach()).close()
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Send AWS's response to a request for an unknown operation, instead of an HTML page."""
-        response = _unknown_operation(code, Connection="close")
-        self.wfile.write(_to_head(response))
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log nothing."""
-
-
-def _unknown_operation(status: int, **headers: str) -> RawResponse:
-    code = {"x-amzn-ErrorType": "UnknownOperationException"}
-    return RawResponse(status, b"{}", {**code, **headers})
-
-
-def _to_head(response: RawResponse) -> bytes:
-    defaults = {
-        "Date": formatdate(usegmt=True),
-        "Content-Type": "application/json",
-        "Content-Length": str(len(response.body)),
-        "x-amzn-RequestId": str(uuid4()),
-    }
-    given = {name.lower() for name in response.headers}
-    headers = {name: value for name, value in defaults.items() if name.lower() not in given}
-    headers.update(response.headers)
-    phrase = responses.get(response.status, "Unknown")
-    lines = [f"HTTP/1.1 {response.status} {phrase}"]
-    lines += (f"{name}: {value}" for name, value in headers.items())
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
 def _find_violation(request: ListRequest) -> str | None:
     """Return the rule of the API reference that ``request`` violates, if any."""
-    size = request.max_results
     if not JOB_ID.fullmatch(request.job_id):
         return f"jobId must match {JOB_ID.pattern}"
     if request.status not in (None, *JobExecutionStatus):
         return f"status must be one of {', '.join(JobExecutionStatus)}"
-    if size is not None and not (_NUMBER.fullmatch(size) and 1 <= int(size) <= LARGEST_PAGE):
+    if request.max_results is not None and request.max_results not in _PAGE_SIZES:
         return f"maxResults must be from 1 to {LARGEST_PAGE}"
     if request.next_token is not None and _to_position(request) is None:
         return "nextToken is not a token of this listing"
@@ -449,7 +337,7 @@ def _to_position(request: ListRequest) -> int | None:
     match content:
         case [request.job_id, request.status, int(position), int(nonce)] if (
             type(position) is int
-            and position in _POSITIONS
+            and position >= 0
             and request.next_token == _to_next_token(request, position, nonce)
         ):
             return position
