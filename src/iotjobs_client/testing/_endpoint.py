@@ -87,7 +87,8 @@ class LocalEndpoint:
         port: The port to listen on, 0 to 65535; 0 for a free one.
         play: Seconds in which the jobs are played: from the first request on, executions are
             queued, start and end in the order and the proportions of their times. After these
-            seconds, the jobs are as they were passed. ``None`` if they are so from the start.
+            seconds, the jobs are as they were passed. ``None`` if they are so from the start. A
+            rollout ends if no execution was passed as QUEUED or IN_PROGRESS.
 
     Raises:
         InvalidArgumentError: An argument is wrong.
