@@ -30,6 +30,8 @@ class Server(ThreadingHTTPServer):
 
     # The default of 5 makes many simultaneous connections wait for seconds.
     request_queue_size = 128
+    # With this option, two servers can listen on one port of Windows.
+    allow_reuse_address = os.name != "nt"
 
     def __init__(
         self,
