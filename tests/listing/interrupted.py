@@ -62,6 +62,8 @@ def wait_for_signal(client: IoTJobsClient) -> None:
             while "pause" in sys.argv and len(found) == 9:
                 time.sleep(0.01)
     except (KeyboardInterrupt, SystemExit):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         print("interrupted", flush=True)
         report(found, executions.resume_token, names(executions))
 

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -60,6 +60,25 @@ def wait_for_requests(endpoint: LocalEndpoint, number: int) -> None:
     wait_until(lambda: len(endpoint.requests) >= number)
 
 
+@contextmanager
+def repeated_signal(process: subprocess.Popen[str], number: int) -> Iterator[None]:
+    """Send a signal each second, because a Python without the GIL may miss one."""
+    is_over = Event()
+
+    def send() -> None:
+        process.send_signal(number)
+        while not is_over.wait(1):
+            process.send_signal(number)
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def wait_for_line(process: subprocess.Popen[str], line: str) -> None:
     """Read the output of a process up to a line."""
     assert process.stdout is not None
@@ -92,10 +111,10 @@ def test_a_signal_that_raises_leaves_the_iterator_consistent(
             wait_for_line(process, "9")
         else:
             wait_for_requests(endpoint, 3 if is_held else 30)
-        process.send_signal(number)
+        with repeated_signal(process, number):
+            wait_for_line(process, "interrupted")
         # The listing must end. An endpoint has no public way to drop its faults.
         endpoint._faults.clear()
-        wait_for_line(process, "interrupted")
         may_respond.set()
         found, resume_token, rest = finish(process)
         assert 0 < len(found) < len(NAMES)
