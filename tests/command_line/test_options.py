@@ -15,7 +15,7 @@ import pytest
 from commands import FLEET, PAGE, Clock, Terminal, requested_statuses, run, thing_names, to_names
 from support import JOB_ID, wait_until
 
-from iotjobs_client import AccessDeniedError, ThrottlingError, __version__
+from iotjobs_client import AccessDeniedError, __version__
 from iotjobs_client.testing import Fault, make_execution
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -121,7 +121,7 @@ def test_latest_repeats_failed_requests(
 ) -> None:
     """After a retryable error, it waits and repeats the request, because it cannot be resumed."""
     Clock(monkeypatch)
-    local_endpoint({JOB_ID: RETRIED}, faults={2: ThrottlingError, 3: "disconnect"})
+    local_endpoint({JOB_ID: RETRIED}, faults={2: AccessDeniedError, 3: "disconnect"})
     outcome = run("list", JOB_ID, "--latest", "--page-size=3")
     assert (outcome.code, outcome.names) == (0, ["a", "b", "c", "d"])
     assert [line.endswith("; will retry") for line in outcome.err.splitlines()] == [True, True]

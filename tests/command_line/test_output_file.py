@@ -11,7 +11,7 @@ import pytest
 from commands import FLEET, PAGE, fail_full_disk, limited_file_size, run, thing_names, to_names
 from support import JOB_ID
 
-from iotjobs_client import ThrottlingError
+from iotjobs_client import AccessDeniedError
 from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -32,7 +32,7 @@ def test_a_file_is_replaced_when_all_rows_are_there(
     if old is not None:
         file.write_text(old)
     options = ["list", JOB_ID, f"--format={output_format}", PAGE]
-    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError, 4: "reset"})
+    local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError, 4: "reset"})
     outcome = run(*options, f"--output={file}")
     for _ in range(2):
         assert (outcome.code, outcome.out) == (1, "")
@@ -49,7 +49,7 @@ def test_an_error_before_the_first_page_leaves_nothing(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
     """The printed command is the original one."""
-    local_endpoint({JOB_ID: FLEET}, faults={1: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={1: AccessDeniedError})
     outcome = run("list", JOB_ID, f"--output={tmp_path / 'rows'}")
     assert list(tmp_path.iterdir()) == []
     assert "--resume-token" not in outcome.err
@@ -61,7 +61,7 @@ def test_an_error_of_a_resumed_run_changes_nothing(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
     """The rows stay where they are, and the same command resumes."""
-    local_endpoint({JOB_ID: FLEET}, faults=dict.fromkeys((2, 3), ThrottlingError))
+    local_endpoint({JOB_ID: FLEET}, faults=dict.fromkeys((2, 3), AccessDeniedError))
     first = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
     kept = list(tmp_path.iterdir())
     second = first.resume()
@@ -257,7 +257,7 @@ def test_earlier_rows_that_cannot_be_copied_stay(
     local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
     """If the disk is full, the resumed run ends before any request, and the command still works."""
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError})
     first = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")
     kept = list(tmp_path.iterdir())
     with limited_file_size(100):
@@ -273,7 +273,7 @@ def test_rows_that_a_full_disk_loses_are_listed_again(
     local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the rows cannot be kept, the printed command starts over."""
-    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError})
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", fail_full_disk)
         outcome = run("list", JOB_ID, PAGE, f"--output={tmp_path / 'rows'}")

@@ -15,10 +15,9 @@ from commands import FLEET, PAGE, run, thing_names, to_names
 from support import JOB_ID
 
 from iotjobs_client import (
+    AccessDeniedError,
     InvalidRequestError,
     ResourceNotFoundError,
-    ServiceUnavailableError,
-    ThrottlingError,
 )
 from iotjobs_client.cli._shell import join_for_cmd
 from iotjobs_client.testing import Fault, make_execution
@@ -35,7 +34,7 @@ def test_the_printed_command_resumes_exactly(
     options += ["--page-size=2", "--prefetch", "--region=eu-west-1", "--profile=it's", "--debug"]
     local_endpoint({JOB_ID: FLEET})
     undisturbed = run("list", JOB_ID, *options)
-    faults: Mapping[int, Fault] = {2: ThrottlingError, 4: "disconnect"}
+    faults: Mapping[int, Fault] = {2: AccessDeniedError, 4: "disconnect"}
     endpoint = local_endpoint({JOB_ID: FLEET}, faults=faults)
     more = ["--requests-per-second=1000.0", f"--endpoint-url={endpoint.url}"]
     first = run("list", JOB_ID, *options, *more)
@@ -51,7 +50,7 @@ def test_the_printed_command_resumes_exactly(
 
 def test_an_error_is_one_line_and_a_command(local_endpoint: StartLocalEndpoint) -> None:
     """Before the first page, the command is the original one."""
-    local_endpoint({JOB_ID: FLEET}, faults={1: ServiceUnavailableError})
+    local_endpoint({JOB_ID: FLEET}, faults={1: AccessDeniedError})
     outcome = run("list", JOB_ID)
     assert (outcome.code, outcome.out) == (1, "")
     error, command = outcome.err.splitlines()
@@ -66,7 +65,7 @@ def test_an_error_says_where_the_rows_are(
 ) -> None:
     """The printed command has the whole path of the file, so it works in another folder."""
     monkeypatch.chdir(tmp_path)
-    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError})
     outcome = run("list", JOB_ID, PAGE, "--output=rows")
     (kept,) = tmp_path.iterdir()
     _, where, command = outcome.err.splitlines()
@@ -82,7 +81,7 @@ def test_an_error_says_where_the_rows_are(
 
 def test_a_job_like_an_option_is_resumed(local_endpoint: StartLocalEndpoint) -> None:
     """Two dashes precede a job ID that begins with a dash."""
-    local_endpoint({"-x": FLEET}, faults={2: ThrottlingError})
+    local_endpoint({"-x": FLEET}, faults={2: AccessDeniedError})
     first = run("list", PAGE, "--", "-x")
     assert first.names + first.resume().names == thing_names(FLEET)
 
@@ -92,7 +91,7 @@ def test_a_shell_reads_the_name_of_the_file(
     name: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
     """The printed command is quoted for a shell, on one printable line."""
-    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError})
     outcome = run("list", JOB_ID, PAGE, f"--output={tmp_path / name}")
     assert all(line.isprintable() for line in outcome.err.split("\n"))
     if name.isprintable():
@@ -122,7 +121,7 @@ def test_a_listing_that_must_start_over_says_so(
 ) -> None:
     """If the job or the token is gone, it names the file to delete, and no command."""
     file = tmp_path / "rows"
-    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError, 3: error})
+    local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError, 3: error})
     options = ["list", JOB_ID, PAGE, f"--output={file}"]
     first = run(*options)
     (kept,) = tmp_path.iterdir()
@@ -170,7 +169,7 @@ def test_a_complete_run_deletes_kept_rows(
     file = tmp_path / "rows [1]"
     other = tmp_path / f"{file.name}.not-a-digest.part"
     other.touch()
-    faults = dict.fromkeys((2, 5), ThrottlingError)
+    faults = dict.fromkeys((2, 5), AccessDeniedError)
     local_endpoint({JOB_ID: FLEET}, faults=faults)
     options = ["list", JOB_ID, PAGE, f"--output={file}"]
     run(*options)
@@ -187,7 +186,7 @@ def test_a_command_is_refused_when_its_rows_are_gone(
 ) -> None:
     """It would append to rows that it does not follow: those of a later run, or of another job."""
     file = tmp_path / "rows"
-    endpoint = local_endpoint({JOB_ID: FLEET, "other": FLEET[5:]}, faults={2: ThrottlingError})
+    endpoint = local_endpoint({JOB_ID: FLEET, "other": FLEET[5:]}, faults={2: AccessDeniedError})
     options = [PAGE, f"--output={file}"]
     first = run("list", JOB_ID, *options)
     command = first.printed_arguments()
@@ -236,7 +235,7 @@ def test_a_portion_that_fails_is_completed(
 def test_runs_with_one_token_do_not_mix(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:
     """Runs that select different rows may stop at the same page."""
     file = tmp_path / "rows"
-    local_endpoint({JOB_ID: FLEET}, faults={4: ThrottlingError, 8: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={4: AccessDeniedError, 8: AccessDeniedError})
     options = ["list", JOB_ID, PAGE, f"--output={file}"]
     outcomes = [run(*options, *more) for more in ([], ["--since=2026-01-01T00:16"])]
     tokens = [re.findall(r"--resume-token=(\S+)\.", outcome.err) for outcome in outcomes]
@@ -305,7 +304,7 @@ def test_credentials_that_expire_can_be_renewed(
 def test_headings_are_written_once(local_endpoint: StartLocalEndpoint) -> None:
     """A resumed run writes none, even if all earlier pages were empty."""
     fleet = [make_execution("a")]
-    local_endpoint({JOB_ID: fleet}, faults={1: "empty", 2: ThrottlingError})
+    local_endpoint({JOB_ID: fleet}, faults={1: "empty", 2: AccessDeniedError})
     first = run("list", JOB_ID, "--format=csv")
     second = first.resume()
     head, *rows = (first.out + second.out).splitlines()

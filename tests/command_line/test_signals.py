@@ -13,7 +13,7 @@ import pytest
 from commands import FLEET, PAGE, Outcome, call_at_request, interrupt, run, thing_names, to_names
 from support import JOB_ID
 
-from iotjobs_client import ThrottlingError
+from iotjobs_client import AccessDeniedError
 from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -167,7 +167,7 @@ def test_signals_while_rows_are_kept_lose_nothing(
     """After an error, signals end the command only when the rows are kept."""
     file = tmp_path / "rows"
     file.write_text("old rows\n")
-    local_endpoint({JOB_ID: FLEET}, faults={3: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={3: AccessDeniedError})
     with monkeypatch.context() as patch:
         interrupt_call(patch, owner, name, *signals)
         outcome = run("list", JOB_ID, PAGE, f"--output={file}")
@@ -215,7 +215,7 @@ def test_signals_do_not_interrupt_a_report(
     signals: list[signal.Signals], local_endpoint: StartLocalEndpoint
 ) -> None:
     """The message and the printed command are complete, and the exit code is the error's."""
-    local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError})
     pipe = InterruptedPipe(1, *signals)
     with io.TextIOWrapper(io.BufferedWriter(pipe)) as stderr:
         first = run("list", JOB_ID, PAGE, stderr=stderr)

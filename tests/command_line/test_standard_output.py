@@ -15,7 +15,7 @@ import pytest
 from commands import FLEET, PAGE, run, start, thing_names, to_names
 from support import JOB_ID
 
-from iotjobs_client import ThrottlingError
+from iotjobs_client import AccessDeniedError
 from iotjobs_client.cli import main
 from iotjobs_client.testing import make_execution, make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
@@ -211,7 +211,7 @@ def test_closed_streams_are_no_error(
 def test_a_process_writes_rows_to_a_pipe(local_endpoint: StartLocalEndpoint) -> None:
     """The rows have the encoding of its environment; the printed command starts as it did."""
     fleet = [make_execution("pümp"), make_execution("b")]
-    local_endpoint({JOB_ID: fleet}, faults={2: ThrottlingError})
+    local_endpoint({JOB_ID: fleet}, faults={2: AccessDeniedError})
     options = ["--names", "--page-size=1"]
     process = start("list", JOB_ID, *options, env={"PYTHONIOENCODING": "ascii"})
     out, err = process.communicate(timeout=60)

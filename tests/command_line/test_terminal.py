@@ -20,7 +20,7 @@ from commands import (
 )
 from support import JOB_ID, wait_until
 
-from iotjobs_client import ThrottlingError
+from iotjobs_client import AccessDeniedError
 from iotjobs_client.testing import make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -106,7 +106,7 @@ def test_errors_stay_above_the_status_line(
 ) -> None:
     """An error that is retried stays on the screen."""
     Clock(monkeypatch)
-    local_endpoint({JOB_ID: FLEET}, faults={1: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={1: AccessDeniedError})
     lines = to_screen(Terminal().run("summary", JOB_ID).out)
     assert lines[0].endswith("; will retry")
     assert lines[1] == f"{JOB_ID}: 20 executions on 20 things"

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
-from iotjobs_client import IoTJobsClient, JobExecutionStatus, ResourceNotFoundError, __version__
+from iotjobs_client import IoTJobsClient, JobExecutionStatus, JobExecutionSummary, __version__
+from iotjobs_client.cli._format import format_count
 from iotjobs_client.cli._listing import (
-    JobNotFound,
+    Listing,
     Retries,
-    TimedOut,
-    all_executions,
-    latest_batch,
-    page_batches,
+    in_period,
+    latest_batches,
     resume_hints,
     write_rows,
 )
@@ -27,13 +26,13 @@ from iotjobs_client.cli._options import (
     client_options,
     complete_statuses,
     file_option,
-    job_id_argument,
+    jobs_argument,
     rows_option,
     to_seconds,
     to_statuses,
     to_time,
 )
-from iotjobs_client.cli._output import OutputFile, StandardOutput
+from iotjobs_client.cli._output import OutputFile, Position, StandardOutput
 from iotjobs_client.cli._rows import FIELDS, FORMATS, RowFormatter, read_rows
 from iotjobs_client.cli._shell import to_command
 from iotjobs_client.cli._target import is_stdout
@@ -46,9 +45,10 @@ from iotjobs_client.cli._terminal import (
 )
 from iotjobs_client.rollout import summarize
 
-_EXIT_UNSUCCESSFUL, _EXIT_TIMED_OUT = 3, 4
+_EXIT_FAILED, _EXIT_UNSUCCESSFUL, _EXIT_TIMED_OUT = 1, 3, 4
 _MAX_PAGE_SIZE = 250
 _MIN_INTERVAL = 0.1
+_MOST_THINGS = 10
 _STDIO = Path("-")
 _FORMATS_BY_SUFFIX = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", "": "ndjson"}
 
@@ -70,7 +70,7 @@ def iotjobs() -> None:
 
 
 @iotjobs.command("list")
-@job_id_argument
+@jobs_argument()
 @click.option(
     "-s",
     "--status",
@@ -129,7 +129,7 @@ def list_executions(
     ctx: click.Context,
     /,
     *,
-    job_id: str,
+    job_ids: tuple[str, ...],
     status: tuple[JobExecutionStatus, ...],
     latest: bool,
     since: datetime | None,
@@ -143,7 +143,7 @@ def list_executions(
     debug: bool,
     **options: Any,
 ) -> None:
-    """List the executions of a job, one row each.
+    """List the executions of one or several jobs, one row each.
 
     Example: iotjobs list firmware-42 --status failed --names | xargs -n 1 echo
     """
@@ -158,12 +158,14 @@ def list_executions(
         if max_items is not None and destination is not None:
             # If max_items were written, the next command lists as many again.
             remaining = max_items - destination.count or max_items
+        position = destination and destination.position
         return to_command(
             ctx,
             output_format=output_format,
             output=file,
             max_items=remaining,
-            resume_token=destination and destination.resume_token,
+            resume_token=position and position.resume_token,
+            job_ids=position.job_ids if position else job_ids,
         )
 
     def hints(error: BaseException) -> Iterable[str]:
@@ -173,42 +175,44 @@ def list_executions(
 
     with (
         report_errors(debug=debug, hints=hints) as signals,
-        _client(options) as client,
-        StatusLine(job_id) as status_line,
+        IoTJobsClient(**options) as client,
+        StatusLine() as status_line,
     ):
-        listing = client.list_job_executions_for_job(
-            job_id,
+        listing = Listing(
+            Retries(client, status_line),
+            Position(job_ids, resume_token and resume_token.partition(".")[0]),
+            status_line,
             status=None if latest else status or None,
             page_size=page_size,
             max_items=max_items,
-            resume_token=resume_token and resume_token.partition(".")[0],
             prefetch=prefetch or latest,
         )
-        if file is None:
-            destination = StandardOutput(resume_token)
-        else:
-            shape = f"{output_format} {FIELDS} {since} {until}"
-            destination = OutputFile(file, shape, resume_token)
+        start = Position(job_ids, resume_token)
+        shape = f"{output_format} {FIELDS} {since} {until}"
+        destination = StandardOutput(start) if file is None else OutputFile(file, shape, start)
         to_rows = RowFormatter(
             output_format,
             with_headings=destination.is_empty,
+            with_jobs=len(job_ids) > 1,
             in_colour=destination.is_terminal and has_colours(),
             width=shutil.get_terminal_size().columns if destination.is_terminal else None,
         )
+        batches = listing.batches(skip_unknown=True)
         if latest:
-            batches = latest_batch(listing, status_line, status, since, until)
-        else:
-            batches = page_batches(listing, status_line, since, until)
+            batches = latest_batches(batches, status)
+        batches = in_period(batches, since, until)
         row_count = write_rows(batches, destination, to_rows, signals, status_line)
-    if destination.resume_token is not None:
+    if destination.position is not None:
         print_error(f"There may be more: {resume_command()}")
     elif row_count == 0 and destination.is_empty:
         such = "such " if status or since or until else ""
-        print_error(f"iotjobs: job {job_id!r} has no {such}executions")
+        print_error(f"iotjobs: {_to_subject(job_ids, 'has', 'have')} no {such}executions")
+    if listing.has_unknown_job:
+        ctx.exit(_EXIT_FAILED)
 
 
 @iotjobs.command()
-@click.argument("job_id", metavar="[JOB_ID]", required=False)
+@jobs_argument(is_required=False)
 @click.option(
     "-f",
     "--format",
@@ -226,38 +230,49 @@ def list_executions(
     help="Show the N things that failed last.",
 )
 @rows_option
+@click.option("--title", metavar="TEXT", help="The title of the summary and of the plot.")
 @file_option("--plot", text="Also plot the rollout to FILE, which ends in .svg or .png.")
 @client_options
 def summary(
     *,
-    job_id: str | None,
+    job_ids: tuple[str, ...],
     output_format: str,
     failures: int,
-    rows: TextIO | None,
+    rows: Sequence[TextIO],
+    title: str | None,
     plot: Path | None,
     debug: bool,
     **options: Any,
 ) -> None:
-    """Summarize a job, or rows from a file: counts, durations, and the latest failures.
+    """Summarize jobs, or rows from files: counts, durations, and the latest failures.
 
     Example: iotjobs list firmware-42 -o rows.ndjson && iotjobs summary --input rows.ndjson
     """
     from iotjobs_client.cli._plot import prepare_plot
     from iotjobs_client.cli._summary import to_json, to_table
 
-    if job_id is None and rows is None:
-        raise click.UsageError("Missing argument 'JOB_ID', or the option '--input'.")
-    title = job_id or (rows.name if rows else "")
+    if not job_ids and not rows:
+        raise click.UsageError("Missing argument 'JOB...', or the option '--input'.")
+    if job_ids and rows:
+        raise click.UsageError("JOB cannot be used with --input")
     with report_errors(debug=debug):
         draw = None if plot is None else prepare_plot(plot)
-        if rows is not None:
-            result = summarize(read_rows(rows), failures=failures)
+        by_job: dict[str | None, list[JobExecutionSummary]] = {job_id: [] for job_id in job_ids}
+        if rows:
+            for execution in read_rows(rows):
+                by_job.setdefault(execution.job_id, []).append(execution)
         else:
-            with _client(options) as client, StatusLine(title) as status_line:
-                listing = client.list_job_executions_for_job(title, prefetch=True)
-                result = summarize(all_executions(listing, status_line), failures=failures)
+            with IoTJobsClient(**options) as client, StatusLine() as status_line:
+                retries = Retries(client, status_line)
+                listing = Listing(retries, Position(job_ids), status_line, prefetch=True)
+                for execution in listing.executions():
+                    by_job[execution.job_id].append(execution)
+        jobs = {job_id: summarize(executions) for job_id, executions in by_job.items()}
+        result = summarize(chain(*by_job.values()), failures=failures)
+        known = [job_id for job_id in by_job if job_id is not None]
+        title = title or _to_title(known or [_to_name(stream) for stream in rows])
         is_json = output_format == "json"
-        text = to_json(job_id, result) if is_json else to_table(title, result)
+        text = to_json(jobs, result) if is_json else to_table(title, jobs, result)
         try:
             if draw is not None:
                 draw(title, result)
@@ -269,7 +284,7 @@ def summary(
 
 
 @iotjobs.command()
-@job_id_argument
+@jobs_argument()
 @click.option(
     "--interval",
     callback=to_seconds,
@@ -284,19 +299,26 @@ def summary(
     metavar="SECONDS",
     help="Stop waiting after this many seconds, or a duration such as 90s, 30m, 2h or 1d.",
 )
+@click.option(
+    "--fail-fast",
+    is_flag=True,
+    help="Stop at the first execution that is FAILED, TIMED_OUT or REJECTED, even if a retry "
+    "follows.",
+)
 @client_options
 @click.pass_context
 def wait(
     ctx: click.Context,
     /,
     *,
-    job_id: str,
+    job_ids: tuple[str, ...],
     interval: float,
     timeout: float | None,
+    fail_fast: bool,
     debug: bool,
     **options: Any,
 ) -> None:
-    """Wait until no execution of a job is queued or in progress.
+    """Wait until no execution of the jobs is queued or in progress.
 
     Exits with 0 if all things succeeded, 3 if some did not, and 4 after the timeout.
 
@@ -306,30 +328,49 @@ def wait(
 
     if interval < _MIN_INTERVAL:
         raise click.UsageError(f"--interval must be at least {_MIN_INTERVAL} s, not {interval} s")
-    with report_errors(debug=debug), _client(options) as client, StatusLine(job_id) as status_line:
-        retries = Retries(status_line, interval=interval, timeout=timeout)
-        try:
-            outcome = wait_until_done(client, job_id, retries, status_line)
-        except TimedOut:
-            status_line.print_error(f"iotjobs: job {job_id!r} is not done after {timeout:g} s")
-            ctx.exit(_EXIT_TIMED_OUT)
-    if not outcome:
-        print_result(f"{job_id} is done: all things succeeded")
+    subject = _to_subject(job_ids, "is", "are")
+    with (
+        report_errors(debug=debug),
+        IoTJobsClient(**options) as client,
+        StatusLine() as status_line,
+    ):
+        retries = Retries(client, status_line, interval=interval, timeout=timeout)
+        check = wait_until_done(retries, job_ids, status_line, fail_fast=fail_fast)
+    if check.is_timed_out:
+        print_error(f"iotjobs: {subject} not done after {timeout:g} s: {check.text}")
+        _print_things(check.executions, job_ids, print_error)
+        ctx.exit(_EXIT_TIMED_OUT)
+    if not check.counts:
+        print_result(f"{subject} done: all things succeeded")
         return
-    counts = ", ".join(f"{count:,} {status}" for status, count in outcome.most_common())
-    print_result(f"{job_id} is done: not all things succeeded ({counts})")
+    counts = ", ".join(check.counts)
+    print_result(f"{subject} done: not all things succeeded ({counts})")
+    _print_things(check.executions, job_ids, print_result)
     ctx.exit(_EXIT_UNSUCCESSFUL)
 
 
-@contextmanager
-def _client(options: Mapping[str, Any]) -> Generator[IoTJobsClient]:
-    with IoTJobsClient(**options) as client:
-        try:
-            yield client
-        except ResourceNotFoundError as error:
-            region = client.boto3_client.meta.region_name
-            text = f"no job {error.job_id!r} in {region}; is it in another region?"
-            raise JobNotFound(text) from error
+def _print_things(
+    executions: Sequence[JobExecutionSummary],
+    job_ids: Sequence[str],
+    print_line: Callable[[str], None],
+) -> None:
+    for execution in executions[:_MOST_THINGS]:
+        job = f"  {execution.job_id}" if len(job_ids) > 1 else ""
+        print_line(f"  {execution.thing_name}  {execution.status}{job}")
+
+
+def _to_subject(job_ids: Sequence[str], singular: str, plural: str) -> str:
+    if len(job_ids) == 1:
+        return f"job {job_ids[0]!r} {singular}"
+    return f"{format_count(len(job_ids), 'job')} {plural}"
+
+
+def _to_name(stream: TextIO) -> str:
+    return "standard input" if stream.name == "<stdin>" else stream.name
+
+
+def _to_title(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else format_count(len(names), "job")
 
 
 def _default_format(file: Path | None) -> str:

@@ -1,4 +1,4 @@
-"""The pages of a listing: requested with retries, and written as rows."""
+"""The pages of one or several jobs: requested with retries, and written as rows."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from time import monotonic, sleep
+from typing import Any
+
+import attrs
 
 from iotjobs_client import (
     ConfigurationError,
+    CredentialsError,
     InvalidRequestError,
+    IoTJobsClient,
     IoTJobsError,
     JobExecutionPage,
-    JobExecutionPaginator,
     JobExecutionStatus,
     JobExecutionSummary,
+    ResourceNotFoundError,
+    TransportError,
 )
 from iotjobs_client.cli._format import format_count
-from iotjobs_client.cli._output import OutputFile, StandardOutput
+from iotjobs_client.cli._output import OutputFile, Position, StandardOutput
 from iotjobs_client.cli._rows import RowFormatter
 from iotjobs_client.cli._signals import Signals
 from iotjobs_client.cli._terminal import StatusLine
@@ -27,12 +33,29 @@ _MAX_CONSECUTIVE_ERRORS = 10
 _RETRY_SECONDS = 5.0
 
 
-Batch = tuple[Sequence[JobExecutionSummary], int, str | None]
-"""Executions to write, the number of executions listed, and the token that resumes after them."""
+@attrs.frozen
+class Batch:
+    """Executions to write.
+
+    Attributes:
+        executions: The executions.
+        count: The number of executions listed, which may be more.
+        position: Where the listing continues after them; ``None`` at its end.
+    """
+
+    executions: Sequence[JobExecutionSummary]
+    count: int
+    position: Position | None
 
 
 class JobNotFound(IoTJobsError):  # noqa: N818  (the name of the condition)
-    """There is no such job in the region."""
+    """There is no such job in the region.
+
+    Attributes:
+        was_listed: Whether a part of the job was listed before, so it was deleted since.
+    """
+
+    was_listed = False
 
 
 class TimedOut(Exception):  # noqa: N818  (it is an outcome, not a fault)
@@ -40,9 +63,13 @@ class TimedOut(Exception):  # noqa: N818  (it is an outcome, not a fault)
 
 
 class Retries:
-    """Repeats requests that failed with a retryable error; ten such errors in a row are raised.
+    """Requests pages, and repeats requests that failed with a retryable error.
+
+    Ten such errors in a row are raised. A TransportError or a CredentialsError before the first
+    response is raised at once, because the region or the credentials are probably wrong.
 
     Args:
+        client: The client that sends the requests.
         status_line: The line that is hidden while an error is reported.
         interval: The seconds between an error and the next request.
         timeout: The seconds after which :meth:`pause` raises; ``None`` for no limit.
@@ -50,38 +77,69 @@ class Retries:
 
     def __init__(
         self,
+        client: IoTJobsClient,
         status_line: StatusLine,
         *,
         interval: float = _RETRY_SECONDS,
         timeout: float | None = None,
     ) -> None:
+        self._client = client
         self._status_line = status_line
         self._interval = interval
         self._deadline = None if timeout is None else monotonic() + timeout
+        self._has_response = False
 
-    def pages(self, listing: JobExecutionPaginator) -> Iterator[JobExecutionPage]:
-        """Yield the pages of ``listing``.
+    def pages(self, job_id: str, **options: Any) -> Iterator[JobExecutionPage]:
+        """Yield the pages of a job.
+
+        Args:
+            job_id: The job.
+            **options: The options of ``list_job_executions_for_job``.
 
         Raises:
+            JobNotFound: There is no such job.
             IoTJobsError: A request failed with an error that is not retryable, or ten times.
             TimedOut: The timeout passed before a request was repeated.
         """
-        pages = listing.pages()
+        pages = self._client.list_job_executions_for_job(job_id, **options).pages()
+        start = self.start(job_id, **options)
         errors = 0
         while True:
             try:
                 page = next(pages, None)
+            except ResourceNotFoundError as error:
+                raise self._not_found(job_id, was_listed=pages.resume_token != start) from error
             except IoTJobsError as error:
                 errors += 1
-                if not error.is_retryable or errors == _MAX_CONSECUTIVE_ERRORS:
+                is_final = isinstance(error, (TransportError, CredentialsError))
+                is_final = (is_final and not self._has_response) or not error.is_retryable
+                if is_final or errors == _MAX_CONSECUTIVE_ERRORS:
                     raise
+                self._has_response = True
                 self._status_line.print_error(f"iotjobs: {error}; will retry")
                 self.pause()
                 continue
             if page is None:
                 return
+            self._has_response = True
             errors = 0
             yield page
+
+    def start(self, job_id: str, **options: Any) -> str | None:
+        """Return the token of the start of a job."""
+        options["resume_token"] = None
+        return self._client.list_job_executions_for_job(job_id, **options).pages().resume_token
+
+    def _not_found(self, job_id: str, *, was_listed: bool) -> JobNotFound:
+        region = self._client.boto3_client.meta.region_name
+        text = f"no job {job_id!r} in {region}; is it in another region?"
+        error = JobNotFound(f"job {job_id!r} does not exist any more" if was_listed else text)
+        error.was_listed = was_listed
+        return error
+
+    def now(self) -> float:
+        """Return the seconds of the clock that :meth:`pause` waits on."""
+        return monotonic()
 
     def pause(self) -> None:
         """Wait for the interval, at most until the timeout.
@@ -97,57 +155,117 @@ class Retries:
         sleep(seconds)
 
 
-def with_progress(
-    pages: Iterable[JobExecutionPage], status_line: StatusLine
-) -> Iterator[JobExecutionPage]:
-    """Yield the pages, and show the number of executions and their rate on ``status_line``."""
-    started = monotonic()
-    count = 0
-    for page in pages:
-        yield page
-        count += len(page.executions)
-        seconds = monotonic() - started
-        rate = f", {count / seconds:,.0f} a second" if seconds > 0 else ""
-        status_line.show(f"{format_count(count, 'execution')}{rate}")
+class Listing:
+    """The executions of several jobs, one job after another.
 
+    Args:
+        retries: It requests the pages.
+        position: Where to start.
+        status_line: The line that shows the progress.
+        max_items: The maximum number of executions over all jobs; ``None`` for all.
+        **options: The other options of ``list_job_executions_for_job``.
 
-def all_executions(
-    listing: JobExecutionPaginator, status_line: StatusLine
-) -> Iterator[JobExecutionSummary]:
-    """Yield the executions of ``listing``, with retries and progress."""
-    for page in with_progress(Retries(status_line).pages(listing), status_line):
-        yield from page.executions
-
-
-def page_batches(
-    listing: JobExecutionPaginator,
-    status_line: StatusLine,
-    since: datetime | None,
-    until: datetime | None,
-) -> Iterator[Batch]:
-    """Yield a batch for each page, with the executions updated in the period, and an empty one."""
-    pages = listing.pages()
-    for page in with_progress(pages, status_line):
-        yield _select(page.executions, since, until), len(page.executions), page.resume_token
-    # A resumed listing has no page if the executions after its token do not exist any more.
-    yield (), 0, pages.resume_token
-
-
-def latest_batch(
-    listing: JobExecutionPaginator,
-    status_line: StatusLine,
-    statuses: Collection[JobExecutionStatus],
-    since: datetime | None,
-    until: datetime | None,
-) -> Iterator[Batch]:
-    """Yield one batch: the last executions of things, if they have the status and the period.
-
-    An execution is the last one of its thing among those of all statuses, so ``listing`` must
-    have all of them.
+    Attributes:
+        has_unknown_job: Whether :meth:`batches` skipped a job that does not exist.
     """
-    last = latest_per_thing(all_executions(listing, status_line)).values()
-    selected = [e for e in last if not statuses or e.status in statuses]
-    yield _select(selected, since, until), len(last), None
+
+    def __init__(
+        self,
+        retries: Retries,
+        position: Position,
+        status_line: StatusLine,
+        *,
+        max_items: int | None = None,
+        **options: Any,
+    ) -> None:
+        self._retries = retries
+        self._position = position
+        self._status_line = status_line
+        self._left = max_items
+        self._options = options
+        self._count = 0
+        self._start_time = retries.now()
+        self.has_unknown_job = False
+
+    def batches(self, *, skip_unknown: bool = False) -> Iterator[Batch]:
+        """Yield a batch for each page, and an empty one for a job without pages.
+
+        Args:
+            skip_unknown: Whether to report a job that does not exist and list the next one.
+
+        Raises:
+            JobNotFound: There is no such job, or none of those that were skipped.
+            IoTJobsError: A request failed with an error that is not retryable, or ten times.
+        """
+        job_ids, token = self._position
+        is_any_known = False
+        for number in range(len(job_ids)):
+            is_last = number + 1 == len(job_ids)
+            try:
+                yield from self._job_batches(job_ids[number:], token)
+                is_any_known = True
+            except JobNotFound as error:
+                if not skip_unknown or error.was_listed or (is_last and not is_any_known):
+                    raise
+                self._status_line.print_error(f"iotjobs: {error}")
+                self.has_unknown_job = True
+                if is_last:
+                    yield Batch((), 0, None)
+            if self._left == 0:
+                return
+            token = None
+
+    def _job_batches(self, job_ids: tuple[str, ...], token: str | None) -> Iterator[Batch]:
+        """Yield the batches of the first job, whose end is the start of the next one."""
+        others = job_ids[1:]
+        following = None
+        if others:
+            following = Position(others, self._retries.start(others[0], **self._options))
+        batch = None
+        for page in self._retries.pages(
+            job_ids[0], max_items=self._left, resume_token=token, **self._options
+        ):
+            here = Position(job_ids, page.resume_token)
+            count = len(page.executions)
+            batch = Batch(page.executions, count, here if page.resume_token else following)
+            yield batch
+            if self._left is not None:
+                self._left -= count
+            self._show(count)
+        if batch is None:
+            # A resumed job has no page if the executions after its token do not exist any more.
+            yield Batch((), 0, following)
+
+    def _show(self, count: int) -> None:
+        self._count += count
+        seconds = self._retries.now() - self._start_time
+        rate = f", {self._count / seconds:,.0f} a second" if seconds > 0 else ""
+        self._status_line.show(f"{format_count(self._count, 'execution')}{rate}")
+
+    def executions(self) -> Iterator[JobExecutionSummary]:
+        """Yield the executions; all jobs must exist."""
+        for batch in self.batches():
+            yield from batch.executions
+
+
+def in_period(
+    batches: Iterable[Batch], since: datetime | None, until: datetime | None
+) -> Iterator[Batch]:
+    """Yield the batches with the executions that were updated in the period."""
+    for batch in batches:
+        yield attrs.evolve(batch, executions=_select(batch.executions, since, until))
+
+
+def latest_batches(
+    batches: Iterable[Batch], statuses: Collection[JobExecutionStatus]
+) -> Iterator[Batch]:
+    """Yield one batch of the last executions of the things, if they have one of the statuses.
+
+    An execution is the last one of its thing among those of all statuses, so ``batches`` must have
+    all of them.
+    """
+    last = latest_per_thing(e for batch in batches for e in batch.executions).values()
+    yield Batch([e for e in last if not statuses or e.status in statuses], len(last), None)
 
 
 def _select(
@@ -190,11 +308,11 @@ def write_rows(
     """
     rows = 0
     try:
-        for executions, count, resume_token in batches:
+        for batch in batches:
             hidden = status_line.hidden() if output.is_terminal else nullcontext()
             with signals.deferred(may_block=output.may_block), hidden:
-                output.write(to_rows(executions), count, resume_token)
-            rows += len(executions)
+                output.write(to_rows(batch.executions), batch.count, batch.position)
+            rows += len(batch.executions)
         with signals.deferred():
             output.finish()
     except BaseException:
@@ -214,9 +332,9 @@ def resume_hints(
         output: The destination of the rows.
         command: The command that resumes.
     """
-    has_progress = output.resume_token is not None
-    if output.is_finished or (output.count and not has_progress):
+    if output.is_finished or output.position is None:
         return  # All rows were written.
+    has_progress = output.position.resume_token is not None
     if isinstance(error, (JobNotFound, InvalidRequestError)):
         if has_progress:
             yield "The listing must start over: the service does not accept its position any more."

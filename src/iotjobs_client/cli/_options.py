@@ -18,7 +18,22 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _STATUSES = [status.value for status in JobExecutionStatus]
 
-job_id_argument = click.argument("job_id", metavar="JOB_ID")
+
+def _to_job_ids(
+    _ctx: click.Context, _argument: click.Parameter, values: Sequence[str]
+) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def jobs_argument(*, is_required: bool = True) -> Callable[[_Command], _Command]:
+    """Return the argument for one or several jobs; a job that is named twice counts once."""
+    return click.argument(
+        "job_ids",
+        nargs=-1,
+        required=is_required,
+        metavar="JOB..." if is_required else "[JOB...]",
+        callback=_to_job_ids,
+    )
 
 
 def file_option(*names: str, text: str) -> Callable[[_Command], _Command]:
@@ -39,20 +54,26 @@ def _to_file(_ctx: click.Context, _option: click.Parameter, values: Sequence[Pat
     return values[0] if values else None
 
 
-def _to_rows(ctx: click.Context, _option: click.Parameter, value: str | None) -> TextIO | None:
-    try:
-        return None if value is None else ctx.with_resource(open_rows(value))
-    except OSError as error:
-        raise click.BadParameter(f"{value!r}: {error.strerror}") from error
+def _to_rows(
+    ctx: click.Context, _option: click.Parameter, values: Sequence[str]
+) -> Sequence[TextIO]:
+    streams: list[TextIO] = []
+    for value in values:
+        try:
+            streams.append(ctx.with_resource(open_rows(value)))
+        except OSError as error:
+            raise click.BadParameter(f"{value!r}: {error.strerror}") from error
+    return streams
 
 
 rows_option = click.option(
     "--input",
     "rows",
     type=click.Path(),
+    multiple=True,
     callback=_to_rows,
     metavar="FILE",
-    help="Read rows that 'iotjobs list' wrote; - is standard input.",
+    help="Read rows that 'iotjobs list' wrote; - is standard input. May be repeated.",
 )
 
 
@@ -76,7 +97,10 @@ def complete_statuses(_ctx: click.Context, _option: click.Parameter, incomplete:
 def _complete_profiles(_ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
     import botocore.session
 
-    profiles = botocore.session.Session().available_profiles
+    try:
+        profiles = botocore.session.Session().available_profiles
+    except Exception:  # noqa: BLE001  (a shell shows the traceback of a completion)
+        return []
     return [name for name in profiles if name.startswith(incomplete)]
 
 

@@ -13,11 +13,24 @@ from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
 from time import sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from iotjobs_client.cli._target import copy_owner_and_mode, find_obstacle
+
+
+class Position(NamedTuple):
+    """Where a listing of several jobs continues.
+
+    Attributes:
+        job_ids: The jobs that are left, the one to continue first.
+        resume_token: The token for this one; ``None`` for its start.
+    """
+
+    job_ids: tuple[str, ...]
+    resume_token: str | None = None
+
 
 _CHUNK_SIZE = 1 << 20
 _DIGEST_SIZE = 8  # bytes
@@ -30,12 +43,11 @@ class StandardOutput:
     listing or after an error.
 
     Args:
-        resume_token: The token that the listing resumes from; ``None`` if it starts at the
-            beginning.
+        position: Where the listing starts.
 
     Attributes:
         count: The number of executions whose rows were written.
-        resume_token: The token that resumes the listing after them; ``None`` at its end.
+        position: Where the listing continues after them; ``None`` at its end.
         is_empty: Whether no rows were written before this run.
         is_finished: Whether all rows were written.
         is_terminal: Whether it is a terminal.
@@ -45,15 +57,15 @@ class StandardOutput:
 
     kept: Path | None = None
 
-    def __init__(self, resume_token: str | None = None) -> None:
+    def __init__(self, position: Position | None = None) -> None:
         self.count = 0
-        self.resume_token = resume_token
-        self.is_empty = resume_token is None
+        self.position = position
+        self.is_empty = position is None or position.resume_token is None
         self.is_finished = False
         self.is_terminal = sys.stdout.isatty()
         self.may_block = _regular_file_size(_raw_stdout()) is None
 
-    def write(self, text: str, count: int = 0, resume_token: str | None = None) -> None:
+    def write(self, text: str, count: int = 0, position: Position | None = None) -> None:
         """Write the rows of ``count`` executions without buffering.
 
         Raises:
@@ -61,7 +73,7 @@ class StandardOutput:
         """
         _append(_raw_stdout(), text.encode(sys.stdout.encoding, errors="backslashreplace"))
         self.count += count
-        self.resume_token = resume_token
+        self.position = position
 
     def finish(self) -> None:
         """Mark that all rows were written; they are visible already."""
@@ -123,13 +135,13 @@ class OutputFile:
     Args:
         path: The file. A run that does not resume replaces an existing one.
         shape: What rows depend on beside the listing. It is part of the digest.
-        resume_token: The token that the listing resumes from, and the digest of the rows before
+        position: Where the listing starts. Its token is followed by the digest of the rows before
             it: ``TOKEN.DIGEST``.
 
     Attributes:
         count: The number of executions whose rows this run added to ``path``, or kept.
-        resume_token: The token that resumes the listing after them, and the digest of all rows;
-            ``None`` at the end of the listing.
+        position: Where the listing continues after them, with the digest of all rows; ``None`` at
+            its end.
         is_empty: Whether there are no rows from earlier runs.
         is_finished: Whether all rows were written, even if the file could not be renamed.
         is_terminal: Whether it is a terminal: never.
@@ -137,19 +149,19 @@ class OutputFile:
         kept: The ``.part`` file with the rows of a run that stopped; ``None`` if there is none.
 
     Raises:
-        click.UsageError: No file has the rows that ``resume_token`` follows.
+        click.UsageError: No file has the rows that the token follows.
         OSError: The file cannot be written or replaced.
     """
 
     is_terminal = False
     may_block = False
 
-    def __init__(self, path: Path, shape: str = "", resume_token: str | None = None) -> None:
+    def __init__(self, path: Path, shape: str = "", position: Position | None = None) -> None:
         self.count = 0
-        self.resume_token = resume_token
+        self.position = position
         self.kept: Path | None = None
         self.is_finished = False
-        self._written: tuple[int, str | None] | None = None
+        self._written: tuple[int, Position | None] | None = None
         self._path = Path(os.path.realpath(path))  # Replace a link's target, not the link.
         self._hash = blake2b(shape.encode(), digest_size=_DIGEST_SIZE)
         # The name is random, because processes in different containers may share a process ID. It
@@ -164,8 +176,8 @@ class OutputFile:
             raise OSError(f"cannot write {path}: {error.strerror}") from error
         try:
             copy_owner_and_mode(self._path, self._temporary)
-            if resume_token is not None:
-                self._copy_rows(resume_token)
+            if position is not None and position.resume_token is not None:
+                self._copy_rows(position.resume_token)
         except BaseException:
             self.stop()
             raise
@@ -197,11 +209,11 @@ class OutputFile:
         _append(self._file, data)
         self._hash.update(data)
 
-    def write(self, text: str | bytes, count: int = 0, resume_token: str | None = None) -> None:
+    def write(self, text: str | bytes, count: int = 0, position: Position | None = None) -> None:
         """Append the rows of ``count`` executions to the temporary file."""
         self._append(text.encode() if isinstance(text, str) else text)
         earlier = 0 if self._written is None else self._written[0]
-        self._written = earlier + count, resume_token
+        self._written = earlier + count, position
 
     def finish(self) -> None:
         """Rename the temporary file to ``path``, and delete the rows that earlier runs kept.
@@ -246,8 +258,11 @@ class OutputFile:
 
     def _rename(self, path: Path) -> None:
         self._temporary.replace(path)
-        self.count, token = self._written or (0, None)
-        self.resume_token = token and f"{token}.{self._hash.hexdigest()}"
+        self.count, position = self._written or (0, None)
+        if position is not None:
+            digest = self._hash.hexdigest()
+            position = position._replace(resume_token=f"{position.resume_token}.{digest}")
+        self.position = position
 
 
 def _try_to_delete(path: Path) -> None:

@@ -44,6 +44,7 @@ class RowFormatter:
     Args:
         output_format: One of ``FORMATS``.
         with_headings: Whether the first rows of a table or csv have headings.
+        with_jobs: Whether a table has a column for the job.
         in_colour: Whether a table has colours.
         width: The columns of the terminal; ``None`` if the table need not fit one.
     """
@@ -53,6 +54,7 @@ class RowFormatter:
         output_format: str,
         *,
         with_headings: bool = True,
+        with_jobs: bool = False,
         in_colour: bool = False,
         width: int | None = None,
     ) -> None:
@@ -61,7 +63,12 @@ class RowFormatter:
             "ndjson": _to_ndjson,
             "csv": lambda executions: _to_csv(map(_to_cells, executions)),
             "names": _to_names,
-            "table": _Table(with_headings=with_headings, in_colour=in_colour, width=width),
+            "table": _Table(
+                columns=("job_id", *_COLUMNS) if with_jobs else _COLUMNS,
+                with_headings=with_headings,
+                in_colour=in_colour,
+                width=width,
+            ),
         }
         self._format = by_format[output_format]
 
@@ -118,7 +125,10 @@ def _to_cells(execution: JobExecutionSummary) -> Iterator[object]:
 class _Table:
     """Formats aligned columns, as wide as the rows of the first call need."""
 
-    def __init__(self, *, with_headings: bool, in_colour: bool, width: int | None) -> None:
+    def __init__(
+        self, *, columns: Sequence[str], with_headings: bool, in_colour: bool, width: int | None
+    ) -> None:
+        self._columns = columns
         self._with_headings = with_headings
         self._in_colour = in_colour
         self._width = width
@@ -127,18 +137,18 @@ class _Table:
     def __call__(self, executions: Iterable[JobExecutionSummary]) -> str:
         """Return the lines; the headings precede the first rows."""
         rows = [
-            {name: _to_text(record[name]) for name in _COLUMNS}
+            {name: _to_text(record[name]) for name in self._columns}
             for record in (execution.to_dict() for execution in executions)
         ]
         if rows and not self._widths:
-            headings = {name: _HEADINGS.get(name, name) for name in _COLUMNS}
+            headings = {name: _HEADINGS.get(name, name) for name in self._columns}
             self._set_widths([headings, *rows])
             if self._with_headings:
                 rows = [headings, *rows]
         return "".join(f"{self._to_line(row)}\n" for row in rows)
 
     def _set_widths(self, rows: Sequence[Mapping[str, str]]) -> None:
-        self._widths = {name: max(len(row[name]) for row in rows) for name in _COLUMNS}
+        self._widths = {name: max(len(row[name]) for row in rows) for name in self._columns}
         for name in _DISPENSABLE:
             needed = sum(self._widths.values()) + 2 * (len(self._widths) - 1)
             if self._width is None or needed <= self._width:
@@ -176,28 +186,31 @@ def open_rows(name: str) -> TextIO:
     return TextIOWrapper(buffered, "utf-16" if is_utf16 else "utf-8-sig")
 
 
-def read_rows(stream: TextIO) -> Iterator[JobExecutionSummary]:
+def read_rows(streams: Sequence[TextIO]) -> Iterator[JobExecutionSummary]:
     """Yield the executions of rows that ``iotjobs list`` wrote as ndjson or csv.
 
     Args:
-        stream: The rows.
+        streams: The rows. They may be without ``job_id`` in one stream, but not in several, which
+            could be of different jobs.
 
     Raises:
         click.UsageError: A row is not one that ``iotjobs list`` wrote.
     """
-    number = 1
-    try:
-        first = stream.readline()
-        lines = filter(str.strip, chain([first], stream))
-        records: Iterator[Any] = map(json.loads, lines)
-        if first.startswith(("job_id,", "thing_name,")):
-            records = map(_from_cells, csv.DictReader(lines))
-        for record in records:
-            yield _to_execution(record)
-            number += 1
-    except (csv.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
-        rule = "must be as 'iotjobs list' writes it in the format ndjson or csv"
-        raise click.UsageError(f"row {number} of {stream.name} {rule}: {error}") from error
+    for stream in streams:
+        number = 1
+        try:
+            first = stream.readline()
+            lines = filter(str.strip, chain([first], stream))
+            records: Iterator[Any] = map(json.loads, lines)
+            if first.startswith(("job_id,", "thing_name,")):
+                records = map(_from_cells, csv.DictReader(lines))
+            for record in records:
+                yield _to_execution(record, needs_job=len(streams) > 1)
+                number += 1
+        except (csv.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+            rule = "must be as 'iotjobs list' writes it in the format ndjson or csv"
+            text = f"row {number} of {stream.name} {rule}: {error}"
+            raise click.UsageError(text) from error
 
 
 def _from_cells(row: Mapping[str, str]) -> dict[str, str | int | None]:
@@ -209,9 +222,11 @@ def _from_cells(row: Mapping[str, str]) -> dict[str, str | int | None]:
     return {**values, **{name: int(row[name]) for name in numbers if row.get(name)}}
 
 
-def _to_execution(record: Mapping[str, Any]) -> JobExecutionSummary:
+def _to_execution(record: Mapping[str, Any], *, needs_job: bool) -> JobExecutionSummary:
     values: dict[str, Any] = {name: record.get(name) for name in _MEMBERS}
     for name in _TIMES:
         if values[name] is not None:
             values[name] = parse_time(values[name])
+    if needs_job and values["job_id"] is None:
+        raise ValueError("it has no job_id, which is needed with several files")
     return JobExecutionSummary(**values)  # It checks the values.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,10 +17,11 @@ from iotjobs_client.cli._format import format_time
 def to_command(ctx: click.Context, **changes: Any) -> str:
     """Return the command of ``ctx`` for a shell, with ``changes`` to the values of its options.
 
-    Options are written as ``--name=value``, and ``--`` precedes the job ID if needed, because a
+    Options are written as ``--name=value``, and ``--`` precedes the jobs if needed, because a
     value may begin with a dash. A user and a password in the URL of the endpoint are left out.
     """
     values = {**ctx.params, **changes}
+    job_ids: Sequence[str] = values.pop("job_ids")
     words = ctx.command_path.split()
     for option in ctx.command.params:
         # Two options may set the same value. The first one is written.
@@ -32,8 +33,7 @@ def to_command(ctx: click.Context, **changes: Any) -> str:
             words.append(name)
         elif value != option.get_default(ctx):
             words.append(f"{name}={_to_text(value)}")
-    job_id: str = ctx.params["job_id"]
-    return _join([*words, *(["--"] if job_id.startswith("-") else []), job_id])
+    return _join([*words, *(["--"] if job_ids[0].startswith("-") else []), *job_ids])
 
 
 def join_for_cmd(words: Iterable[str]) -> str:

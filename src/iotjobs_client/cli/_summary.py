@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 
 from iotjobs_client._text import to_printable
@@ -15,26 +16,39 @@ _BAR_WIDTH = 30
 _WIDTH_BESIDE_BARS = 41
 _WIDTH_WITH_NOTES = 60
 _MAX_WIDTH = 10_000
+# The statuses of the last execution of a thing, by its outcome.
+_STATUSES = {
+    "succeeded": "SUCCEEDED",
+    "failed": "FAILED, TIMED_OUT or REJECTED",
+    "withdrawn": "REMOVED or CANCELED",
+    "unfinished": "QUEUED, IN_PROGRESS or unknown",
+}
 
 
-def to_json(job_id: str | None, summary: RolloutSummary) -> str:
-    """Return the summary as a JSON object, with durations in seconds."""
+Jobs = Mapping[str | None, RolloutSummary]
+
+
+def to_json(jobs: Jobs, summary: RolloutSummary) -> str:
+    """Return the summary and the counts of each job as a JSON object; durations are in seconds."""
     content = {
-        "job_id": job_id,
+        "jobs": [{"job_id": job_id, "things": _to_counts(job)} for job_id, job in jobs.items()],
         "executions": {"total": summary.execution_count, "by_status": dict(summary.executions)},
-        "things": {
-            "total": summary.thing_count,
-            "succeeded": summary.things_succeeded,
-            "failed": summary.things_failed,
-            "withdrawn": summary.things_withdrawn,
-            "unfinished": summary.things_unfinished,
-            "by_status": dict(summary.things),
-        },
+        "things": {**_to_counts(summary), "by_status": dict(summary.things)},
         "waiting_seconds": _to_seconds(summary.waiting),
         "running_seconds": _to_seconds(summary.running),
         "failed_last": [execution.to_dict() for execution in summary.failed_last],
     }
     return json.dumps(content, indent=2) + "\n"
+
+
+def _to_counts(summary: RolloutSummary) -> dict[str, int]:
+    return {
+        "total": summary.thing_count,
+        "succeeded": summary.things_succeeded,
+        "failed": summary.things_failed,
+        "withdrawn": summary.things_withdrawn,
+        "unfinished": summary.things_unfinished,
+    }
 
 
 def _to_seconds(durations: Durations) -> dict[str, float | None]:
@@ -51,8 +65,11 @@ def _percentiles(durations: Durations) -> dict[str, timedelta | None]:
     return {"median": durations.median, "p90": durations.p90, "max": durations.maximum}
 
 
-def to_table(title: str, summary: RolloutSummary) -> str:
-    """Return the summary as text: counts with bars, durations, and the things that failed last."""
+def to_table(title: str, jobs: Jobs, summary: RolloutSummary) -> str:
+    """Return the summary as text: counts with bars, durations, and the things that failed last.
+
+    A line for each job comes first if there are several. A job's counts are of its own executions.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -77,15 +94,17 @@ def to_table(title: str, summary: RolloutSummary) -> str:
             table.add_column(heading, justify="right" if table.columns else "left", no_wrap=True)
         return table
 
+    counts_of_jobs = add_table("job", "things", *_STATUSES)
+    for job_id, job in jobs.items():
+        cells = (f"{count:,}" for count in _to_counts(job).values())
+        counts_of_jobs.add_row(to_printable(job_id or "-"), *cells)
+
     outcomes = add_table("outcome", "things", "share", header=False)
     if console.width >= _WIDTH_WITH_NOTES:
         outcomes.add_column("statuses")
-    for name, count, statuses in (
-        ("succeeded", summary.things_succeeded, "SUCCEEDED"),
-        ("failed", summary.things_failed, "FAILED, TIMED_OUT or REJECTED"),
-        ("withdrawn", summary.things_withdrawn, "REMOVED or CANCELED"),
-        ("unfinished", summary.things_unfinished, "QUEUED, IN_PROGRESS or unknown"),
-    ):
+    outcome_counts = _to_counts(summary)
+    for name, statuses in _STATUSES.items():
+        count = outcome_counts[name]
         percentage = f"{count / summary.thing_count:.1%}" if summary.thing_count else "-"
         outcomes.add_row(*[name, f"{count:,}", percentage, statuses][: len(outcomes.columns)])
 
@@ -123,7 +142,9 @@ def to_table(title: str, summary: RolloutSummary) -> str:
     console.print(
         f"{to_printable(title)}: {executions} on {format_count(summary.thing_count, 'thing')}"
     )
-    for table in (outcomes, counts, times, *([failures] if summary.failed_last else [])):
+    first = [counts_of_jobs] if len(jobs) > 1 else []
+    last = [failures] if summary.failed_last else []
+    for table in (*first, outcomes, counts, times, *last):
         console.print()
         console.print(table)
     lines = console.end_capture().splitlines()

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 import traceback
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, TextIO
+from datetime import timedelta
+from time import monotonic
+from typing import NoReturn, TextIO
 
 import click
 from typing_extensions import Self
 
-from iotjobs_client import InvalidArgumentError, IoTJobsError
+from iotjobs_client import ConfigurationError, CredentialsError, InvalidArgumentError, IoTJobsError
 from iotjobs_client._text import redact, to_printable
 from iotjobs_client.cli._signals import SignalReceived, Signals
 
 _EXIT_FAILED, _EXIT_SIGNAL = 1, 128  # The number of the signal is added to 128.
 # Most options have the name of the argument. These are the others.
-_OPTIONS = {"job_id": "JOB_ID", "region_name": "--region", "profile_name": "--profile"}
+_OPTIONS = {"job_id": "JOB", "region_name": "--region", "profile_name": "--profile"}
 
 
 def print_error(text: str) -> None:
@@ -71,64 +74,47 @@ def has_colours() -> bool:
 class StatusLine:
     """A line on standard error that shows the progress and the time; only on a terminal.
 
-    If standard output is a pipe, the line is not shown, because the program that reads the pipe
-    may write to the same terminal. Use it as a context manager: it shows the line on entry, and
-    erases it on exit.
+    It is drawn when there is news, never in the background and not before the first page. So a
+    prompt stays visible, for example for the code of an MFA device. If standard output is a pipe,
+    the line is not shown, because the program that reads the pipe may write to the same terminal.
+    Use it as a context manager, which erases the line on exit.
 
-    Args:
-        text: The text until the first call of :meth:`show`.
+    Attributes:
+        is_shown: Whether there is such a line.
     """
 
-    def __init__(self, text: str) -> None:
-        self._progress: Any = None
-        if is_terminal(sys.stderr) and not _is_pipe(sys.stdout):
-            from rich.console import Console
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-            self._progress = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}", markup=False),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._task = self._progress.add_task(to_printable(text), total=None)
+    def __init__(self) -> None:
+        self.is_shown = is_terminal(sys.stderr) and not _is_pipe(sys.stdout)
+        self._started = monotonic()
 
     def __enter__(self) -> Self:
-        self._start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._stop()
+        self._write("")
 
     @contextmanager
     def hidden(self) -> Generator[None]:
-        """Erase the line during the block, so that other lines can be written."""
-        self._stop()
+        """Erase the line, so that other lines can be written in the block."""
+        self._write("")
         yield
-        self._start()
 
     def show(self, text: str) -> None:
-        """Show ``text`` from now on."""
-        if self._progress is not None:
-            self._progress.update(self._task, description=to_printable(text))
+        """Show ``text``, cut to the width of the terminal."""
+        elapsed = timedelta(seconds=int(monotonic() - self._started))
+        width = shutil.get_terminal_size().columns - 1
+        self._write(f"{to_printable(text)} {elapsed}"[:width])
 
     def print_error(self, text: str) -> None:
-        """Print a line to standard error above the status line."""
-        with self.hidden():
-            print_error(text)
+        """Print a line to standard error instead of the status line."""
+        self._write("")
+        print_error(text)
 
-    def _start(self) -> None:
-        if self._progress is not None:
+    def _write(self, text: str) -> None:
+        if self.is_shown:
             with suppress(OSError):  # The terminal was closed.
-                self._progress.start()
-
-    def _stop(self) -> None:
-        if self._progress is not None:
-            with suppress(OSError):
-                self._progress.stop()
+                sys.stderr.write(f"\r{text}\x1b[K")
+                sys.stderr.flush()
 
 
 @contextmanager
@@ -175,7 +161,18 @@ def _with_option_name(error: InvalidArgumentError) -> str:
 
 def _report(error: BaseException, hints: Iterable[str], *, debug: bool) -> NoReturn:
     text, code = str(error), _EXIT_FAILED
-    if isinstance(error, SignalReceived):
+    cause = type(error.__cause__).__name__
+    if isinstance(error, ConfigurationError) and cause == "NoRegionError":
+        is_set = f"; AWS_REGION is {os.environ['AWS_REGION']!r}, but boto3 does not read it"
+        text = "no region: give --region, or set AWS_DEFAULT_REGION or the region of the profile"
+        text += is_set if "AWS_REGION" in os.environ else ""
+    elif isinstance(error, CredentialsError) and cause == "EOFError":
+        print_error("")  # botocore asked on this line.
+        text = (
+            "the profile needs an MFA code, but there is no terminal to ask on; get temporary "
+            "credentials first, for example with 'aws sts get-session-token'"
+        )
+    elif isinstance(error, SignalReceived):
         text, code = "interrupted", _EXIT_SIGNAL + error.number
     elif isinstance(error, OSError) and not isinstance(error, IoTJobsError):
         redirect_to_devnull(sys.stdout)

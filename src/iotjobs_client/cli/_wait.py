@@ -1,105 +1,160 @@
-"""``iotjobs wait``: poll a job until it is done, with as few requests as possible."""
+"""``iotjobs wait``: check jobs until they are done, with as few requests as possible."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 import attrs
 
-from iotjobs_client import (
-    IoTJobsClient,
-    JobExecutionPage,
-    JobExecutionStatus,
-    JobExecutionSummary,
-)
-from iotjobs_client.cli._listing import Retries
-from iotjobs_client.cli._terminal import StatusLine
+from iotjobs_client import JobExecutionStatus, JobExecutionSummary
+from iotjobs_client.cli._listing import Retries, TimedOut
+from iotjobs_client.cli._terminal import StatusLine, print_error
 from iotjobs_client.rollout import latest_per_thing
 
 _QUEUED, _IN_PROGRESS = JobExecutionStatus.QUEUED, JobExecutionStatus.IN_PROGRESS
 _SUCCEEDED = JobExecutionStatus.SUCCEEDED
-_Status = JobExecutionStatus | list[JobExecutionStatus] | None
+_FAILED = (JobExecutionStatus.FAILED, JobExecutionStatus.TIMED_OUT, JobExecutionStatus.REJECTED)
 _UNSUCCESSFUL = [s for s in JobExecutionStatus if s.is_terminal and s is not _SUCCEEDED]
+_MAX_SILENCE = 300.0  # seconds
 
 
 @attrs.frozen
-class _State:
-    """The state of a job at a check.
+class Check:
+    """What a check found.
 
     Attributes:
-        reason_to_wait: Why the job is not done; ``None`` if it is.
-        unsuccessful: The number of things that did not succeed, by status, if the job is done.
+        reasons: Why to wait, such as ``"12 QUEUED"``, by job; empty if the jobs are done.
+        counts: The things that did not succeed, such as ``"3 FAILED"``, if the jobs are done.
+        executions: Some executions that are unfinished or, if the jobs are done, unsuccessful.
+        is_timed_out: Whether the timeout has passed.
     """
 
-    reason_to_wait: str | None = None
-    unsuccessful: Counter[str] = attrs.field(factory=Counter[str])
+    reasons: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    counts: Sequence[str] = ()
+    executions: Sequence[JobExecutionSummary] = ()
+    is_timed_out: bool = False
+
+    @property
+    def text(self) -> str:
+        """The reasons to wait, on one line."""
+        return "; ".join(f"{job_id}: {reason}" for job_id, reason in self.reasons.items())
 
 
 def wait_until_done(
-    client: IoTJobsClient, job_id: str, retries: Retries, status_line: StatusLine
-) -> Counter[str]:
-    """Wait until no execution of the job is QUEUED or IN_PROGRESS.
+    retries: Retries, job_ids: Sequence[str], status_line: StatusLine, *, fail_fast: bool
+) -> Check:
+    """Wait until no execution of the jobs is QUEUED or IN_PROGRESS.
+
+    Without a terminal, a line tells when the phase changes, and at least every five minutes.
 
     Args:
-        client: The client that sends the requests.
-        job_id: The job to wait for.
-        retries: It repeats failed requests, and waits between two checks.
+        retries: It sends the requests, and waits between two checks.
+        job_ids: The jobs to wait for.
         status_line: The line that shows the reason to wait.
+        fail_fast: Whether to stop at the first execution that is FAILED, TIMED_OUT or REJECTED,
+            even if a retry or another job follows.
 
     Returns:
-        The number of things that did not succeed, by status.
+        The last check. No request is sent after the timeout.
 
     Raises:
         IoTJobsError: A request failed with an error that is not retryable, or ten times.
-        TimedOut: The timeout of ``retries`` has passed.
     """
-    while (state := _check(client, job_id, retries)).reason_to_wait is not None:
-        status_line.show(f"{job_id}: {state.reason_to_wait}")
-        retries.pause()
-    return state.unsuccessful
+    checker = _Checker(retries, job_ids)
+    check = Check()
+    phase, printed_at = "", -inf
+    try:
+        while True:
+            failed = checker.find_failed() if fail_fast else None
+            check = failed or checker.find_unfinished() or checker.find_unsuccessful()
+            if not check.reasons:
+                return check
+            status_line.show(check.text)
+            phases = (status for status in (_QUEUED, _IN_PROGRESS) if status in check.text)
+            new_phase = next(phases, check.text)
+            is_due = new_phase != phase or retries.now() >= printed_at + _MAX_SILENCE
+            if is_due and not status_line.is_shown:
+                print_error(check.text)
+                phase, printed_at = new_phase, retries.now()
+            retries.pause()
+    except TimedOut:
+        return attrs.evolve(check, is_timed_out=True)
 
 
-def _check(client: IoTJobsClient, job_id: str, retries: Retries) -> _State:
-    """Return whether to wait, or how many things did not succeed."""
+@attrs.frozen
+class _Checker:
+    """Requests what a check needs."""
 
-    def pages(status: _Status, *, prefetch: bool = False) -> Iterator[JobExecutionPage]:
-        return retries.pages(
-            client.list_job_executions_for_job(job_id, status=status, prefetch=prefetch)
+    retries: Retries
+    job_ids: Sequence[str]
+
+    def _first(self, job_id: str, *statuses: JobExecutionStatus) -> _Page | None:
+        """Return the first page with executions of the first status that has any."""
+        for status in statuses:
+            for page in self.retries.pages(job_id, status=status):
+                if page.executions:
+                    more = "" if page.next_token is None else " or more"
+                    return _Page(f"{len(page.executions)}{more} {status}", page.executions)
+        return None
+
+    def _executions(
+        self, job_id: str, status: Sequence[JobExecutionStatus]
+    ) -> Iterator[JobExecutionSummary]:
+        for page in self.retries.pages(job_id, status=status, prefetch=True):
+            yield from page.executions
+
+    def find_failed(self) -> Check | None:
+        """Return a check that is done if an execution failed."""
+        pages = (self._first(job_id, *_FAILED) for job_id in self.job_ids)
+        page = next(filter(None, pages), None)
+        return None if page is None else Check(counts=[page.text], executions=page.executions)
+
+    def find_unfinished(self) -> Check | None:
+        """Return a check that waits if an execution is queued or in progress."""
+        pages = {job_id: self._first(job_id, _QUEUED, _IN_PROGRESS) for job_id in self.job_ids}
+        found = {job_id: page for job_id, page in pages.items() if page is not None}
+        if not found:
+            return None
+        reasons = {job_id: page.text for job_id, page in found.items()}
+        return Check(reasons, executions=[e for page in found.values() for e in page.executions])
+
+    def find_unsuccessful(self) -> Check:
+        """Return the things that did not succeed, or a reason to wait after all."""
+        unsuccessful: list[JobExecutionSummary] = []
+        for job_id in self.job_ids:
+            has_succeeded = self._first(job_id, _SUCCEEDED) is not None
+            if not has_succeeded and not self._has_executions(job_id):
+                return Check({job_id: "no executions yet"})
+            # An execution may have failed and been queued for a retry since the first request.
+            if page := self._first(job_id, _QUEUED):
+                return Check({job_id: page.text}, executions=page.executions)
+            found = list(self._executions(job_id, _UNSUCCESSFUL))
+            if not has_succeeded and not found:
+                return Check({job_id: "all are in a status that is not known"})
+            unsuccessful += found
+        last = latest_per_thing(unsuccessful)
+        # A thing may have succeeded in a later execution, which is only in the listing of
+        # succeeded executions. That listing may be long, so request it only if needed.
+        for job_id in self.job_ids if last else ():
+            for execution in self._executions(job_id, [_SUCCEEDED]):
+                failed = last.get(execution.thing_arn)
+                if failed and execution in latest_per_thing([execution, failed]).values():
+                    del last[execution.thing_arn]
+        counts = Counter(str(execution.status) for execution in last.values())
+        return Check(
+            counts=[f"{count:,} {status}" for status, count in counts.most_common()],
+            executions=[*last.values()],
         )
 
-    for status in (_QUEUED, _IN_PROGRESS):
-        if number := _count(pages(status)):
-            return _State(f"{number} {status}")
-    has_succeeded = _count(pages(_SUCCEEDED)) is not None
-    if not has_succeeded and _count(pages(None)) is None:
-        return _State("no executions yet")
-    # An execution may have failed and been queued for a retry since the first request.
-    if number := _count(pages(_QUEUED)):
-        return _State(f"{number} {_QUEUED}")
-    unsuccessful = latest_per_thing(_executions(pages(_UNSUCCESSFUL)))
-    if not has_succeeded and not unsuccessful:
-        return _State("all are in a status that is not known")
-    # A thing may have succeeded in a later execution, which is only in the listing of succeeded
-    # executions. That listing may be long, so request it only if needed.
-    succeeded = _executions(pages(_SUCCEEDED, prefetch=True)) if unsuccessful else ()
-    for execution in succeeded:
-        failed = unsuccessful.get(execution.thing_arn)
-        if failed and execution in latest_per_thing([execution, failed]).values():
-            del unsuccessful[execution.thing_arn]
-    counts = Counter(str(execution.status) for execution in unsuccessful.values())
-    return _State(unsuccessful=counts)
+    def _has_executions(self, job_id: str) -> bool:
+        return any(page.executions for page in self.retries.pages(job_id))
 
 
-def _count(pages: Iterable[JobExecutionPage]) -> str | None:
-    """Return the number of executions on the first page that has any; ``None`` if none has."""
-    for page in pages:
-        if page.executions:
-            more = "" if page.next_token is None else " or more"
-            return f"{len(page.executions)}{more}"
-    return None
+@attrs.frozen
+class _Page:
+    """The number of executions on a page, such as ``"250 or more QUEUED"``, and the executions."""
 
-
-def _executions(pages: Iterable[JobExecutionPage]) -> Iterator[JobExecutionSummary]:
-    for page in pages:
-        yield from page.executions
+    text: str
+    executions: Sequence[JobExecutionSummary]
