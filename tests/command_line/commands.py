@@ -179,7 +179,11 @@ class Terminal:
                 self.text += self._decoder.decode(data)
 
     def run(
-        self, *arguments: str, width: int = 200, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        width: int = 200,
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Outcome:
         """Run a command in this process, with both outputs on the terminal.
 
@@ -187,13 +191,15 @@ class Terminal:
             *arguments: The arguments of the command.
             width: The columns of the terminal.
             environment: Environment variables to set.
+            **options: More options of :func:`run`.
 
         Returns:
             The outcome; its ``out`` is the text of the terminal.
         """
         with os.fdopen(os.dup(self._slave), "w") as stdout, os.fdopen(self._slave, "w") as stderr:
             columns = {"COLUMNS": str(width), **(environment or {})}
-            outcome = run(*arguments, stdout=stdout, stderr=stderr, environment=columns)
+            streams: Any = {"stdout": stdout, "stderr": stderr}
+            outcome = run(*arguments, **streams, environment=columns, **options)
         self._reader.join()
         os.close(self._master)
         return attrs.evolve(outcome, out=self.text)

@@ -26,11 +26,12 @@ def complete(shell: str, *words: str) -> list[str]:
     }
     outcome = run(environment=environment)
     assert (outcome.code, outcome.err) == (0, "")
+    lines = [line for line in outcome.lines if line]
     if shell == "bash":
-        return [line.removeprefix("plain,") for line in outcome.lines]
+        return [line.removeprefix("plain,") for line in lines]
     if shell == "fish":
-        return [line.split("\t")[0].removeprefix("plain,") for line in outcome.lines]
-    return outcome.lines[1::3]  # zsh: a type, a value and a help text
+        return [line.split("\t")[0].removeprefix("plain,") for line in lines]
+    return lines[1::3]  # zsh: a type, a value and a help text
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -62,6 +63,17 @@ def test_profiles_are_completed(
     config.write_text("[default]\n[profile production]\n[profile preview]\n[profile test]\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     assert sorted(complete(shell, "list", "--profile", "pr")) == ["preview", "production"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_broken_configuration_has_no_profiles(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shell would show a traceback in the line that the user types."""
+    config = tmp_path / "config"
+    config.write_text("[profile production\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert complete(shell, "list", "--profile", "pr") == []
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

@@ -15,7 +15,13 @@ import pytest
 from commands import FLEET, PAGE, Clock, Terminal, requested_statuses, run, thing_names, to_names
 from support import JOB_ID, wait_until
 
-from iotjobs_client import AccessDeniedError, __version__
+from iotjobs_client import (
+    AccessDeniedError,
+    InvalidArgumentError,
+    IoTJobsClient,
+    ThrottlingError,
+    __version__,
+)
 from iotjobs_client.testing import Fault, make_execution
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -121,7 +127,7 @@ def test_latest_repeats_failed_requests(
 ) -> None:
     """After a retryable error, it waits and repeats the request, because it cannot be resumed."""
     Clock(monkeypatch)
-    local_endpoint({JOB_ID: RETRIED}, faults={2: AccessDeniedError, 3: "disconnect"})
+    local_endpoint({JOB_ID: RETRIED}, faults={2: ThrottlingError, 3: "disconnect"})
     outcome = run("list", JOB_ID, "--latest", "--page-size=3")
     assert (outcome.code, outcome.names) == (0, ["a", "b", "c", "d"])
     assert [line.endswith("; will retry") for line in outcome.err.splitlines()] == [True, True]
@@ -204,9 +210,9 @@ def test_the_version_is_printed(option: str) -> None:
     ("arguments", "texts"),
     [
         (["-h"], ["Examples:", "iotjobs list firmware-42", "docs/automation.md"]),
-        (["list", "--help"], ["JOB_ID", "Example: iotjobs list", " N ", "FILE", "[default: 250"]),
-        (["summary", "-h"], ["[JOB_ID]", "Example: iotjobs list", "FILE", " N "]),
-        (["wait", "-h"], ["JOB_ID", "Example: iotjobs wait", "SECONDS", "Exits with 0"]),
+        (["list", "--help"], ["JOB...", "Example: iotjobs list", " N ", "FILE", "[default: 250"]),
+        (["summary", "-h"], ["[JOB...]", "Example: iotjobs list", "FILE", " N "]),
+        (["wait", "-h"], ["JOB...", "Example: iotjobs wait", "SECONDS", "Exits with 0"]),
     ],
     ids=lambda value: value[0],
 )
@@ -221,9 +227,14 @@ def test_help_has_an_example(arguments: list[str], texts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["list", "a/b"], "JOB_ID must be 1 to 64 characters of a-z"),
-        (["list"], "Missing argument 'JOB_ID'"),
-        (["summary"], "Missing argument 'JOB_ID', or the option '--input'"),
+        (["list", "a/b"], "JOB must be 1 to 64 characters of a-z"),
+        (["list", JOB_ID, JOB_ID, "b", "a/b"], "JOB must be 1 to 64 characters of a-z"),
+        (["summary", JOB_ID, "b", "a/b"], "JOB must be 1 to 64 characters of a-z"),
+        (["wait", JOB_ID, "b", "a/b"], "JOB must be 1 to 64 characters of a-z"),
+        (["list"], "Missing argument 'JOB...'"),
+        (["wait"], "Missing argument 'JOB...'"),
+        (["summary", JOB_ID, "--input=-"], "JOB cannot be used with --input"),
+        (["summary"], "Missing argument 'JOB...', or the option '--input'"),
         (["list", JOB_ID, "--page-size=0"], "'--page-size': 0 is not in the range 1<=x<=250"),
         (["list", JOB_ID, "--page-size=many"], "'--page-size': 'many' is not a valid integer"),
         (["list", JOB_ID, "--max-items=0"], "'--max-items': 0 is not in the range x>=1"),
@@ -246,7 +257,7 @@ def test_help_has_an_example(arguments: list[str], texts: list[str]) -> None:
         (["summary", JOB_ID, "--plot=x", "--plot=y"], "'--plot': is given 2 times"),
         (["list", JOB_ID, "--output=x.json"], "--output must end in .csv, .ndjson or .jsonl, or"),
         (["list", JOB_ID, "--output=x.csv.gz"], "must end in .csv, .ndjson or .jsonl, or be used"),
-        (["list", JOB_ID, "x\x1b[2J"], r"unexpected extra argument (x\x1b[2J)"),
+        (["list", JOB_ID, "--x\x1b[2J"], r"--x\x1b[2J"),
         (["summary", "--input=x\x1b[2J\nError:"], r"'--input': 'x\x1b[2J\nError:': No such file"),
         (["summary", JOB_ID, "--plot=\x1b"], r"must end in .svg or .png, not '\x1b'"),
         (["list", JOB_ID, "--latest", "--max-items=1"], "--latest cannot be used with"),
@@ -313,7 +324,7 @@ def with_password(url: str) -> str:
     return url.replace("://", "://me:pass@word@")
 
 
-@pytest.mark.parametrize("faults", [{2: "disconnect"}, {}], ids=["after an error", "for more"])
+@pytest.mark.parametrize("faults", [{2: AccessDeniedError}, {}], ids=["after an error", "for more"])
 def test_no_password_is_printed(
     faults: Mapping[int, Fault], local_endpoint: StartLocalEndpoint
 ) -> None:
@@ -347,3 +358,18 @@ def test_an_unexpected_error_is_one_line(
     outcome = run("summary", JOB_ID)
     expected = "iotjobs: unexpected TypeError: what\\x1b[2J?; see --debug\n"
     assert (outcome.code, outcome.err) == (1, expected)
+
+
+def test_an_error_without_an_argument_names_no_option(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, botocore may refuse a request, whose parameters have other names."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise InvalidArgumentError("Parameter validation failed")
+
+    local_endpoint({JOB_ID: FLEET})
+    monkeypatch.setattr(IoTJobsClient, "list_job_executions_for_job", refuse)
+    outcome = run("list", JOB_ID)
+    assert outcome.code == 2
+    assert outcome.err.endswith("Error: Parameter validation failed\n")

@@ -12,9 +12,10 @@ from commands import FLEET, PAGE, fail_full_disk, limited_file_size, run, thing_
 from support import JOB_ID
 
 from iotjobs_client import AccessDeniedError
-from iotjobs_client.cli._output import OutputFile
+from iotjobs_client.cli._output import OutputFile, Position
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
+POSITION = Position((JOB_ID,), "token")
 needs_descriptors = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="needs files that are names of open streams"
 )
@@ -32,7 +33,7 @@ def test_a_file_is_replaced_when_all_rows_are_there(
     if old is not None:
         file.write_text(old)
     options = ["list", JOB_ID, f"--format={output_format}", PAGE]
-    local_endpoint({JOB_ID: FLEET}, faults={2: AccessDeniedError, 4: "reset"})
+    local_endpoint({JOB_ID: FLEET}, faults=dict.fromkeys((2, 4), AccessDeniedError))
     outcome = run(*options, f"--output={file}")
     for _ in range(2):
         assert (outcome.code, outcome.out) == (1, "")
@@ -308,14 +309,14 @@ def test_rows_in_a_file_that_cannot_be_renamed_are_found(
 def test_a_page_that_was_written_in_part_is_not_kept(tmp_path: Path) -> None:
     """The kept rows end at the page before it, where the token resumes."""
     output = OutputFile(tmp_path / "rows")
-    output.write("first\n", 1, "token")
+    output.write("first\n", 1, POSITION)
     with limited_file_size(9), pytest.raises(OSError, match="File too large"):
-        output.write("second\n", 1, "token")
+        output.write("second\n", 1, POSITION)
     output.stop()
     (kept,) = tmp_path.iterdir()
     assert kept.read_text() == "first\n"
-    output = OutputFile(tmp_path / "rows", resume_token=output.resume_token)
-    output.write("second\n", 1, "token")  # A service may send the same token again.
+    output = OutputFile(tmp_path / "rows", position=output.position)
+    output.write("second\n", 1, POSITION)  # A service may send the same token again.
     output.stop()
     (kept,) = tmp_path.iterdir()
     assert kept.read_text() == "first\nsecond\n"
@@ -326,8 +327,8 @@ def test_two_runs_at_once_do_not_mix_their_rows(tmp_path: Path) -> None:
     file = tmp_path / "rows"
     first, second = OutputFile(file), OutputFile(file)
     for number in range(2):
-        first.write(f"first {number}\n", 1, "token")
-        second.write(f"second {number}\n", 1, "token")
+        first.write(f"first {number}\n", 1, POSITION)
+        second.write(f"second {number}\n", 1, POSITION)
     second.finish()
     assert file.read_text() == "second 0\nsecond 1\n"
     first.finish()

@@ -55,6 +55,24 @@ def test_a_plot_names_its_lines(
     assert labels == {"queued", "started", *ended}
 
 
+@pytest.mark.parametrize("arguments", [[JOB_ID], [JOB_ID, "b"], ["--input=-"]], ids=str)
+def test_a_title_names_the_summary_and_the_plot(
+    arguments: list[str], local_endpoint: StartLocalEndpoint
+) -> None:
+    """The default is the job, the number of jobs, or the source of the rows."""
+    local_endpoint({JOB_ID: FLEET, "b": []})
+    stdin = RowFormatter("ndjson")([make_execution()])
+    names = {"--input=-": "standard input", "b": "2 jobs", JOB_ID: JOB_ID}
+    name = names[arguments[-1]]
+    for options, title, drawn in (
+        ([], name, f"Rollout of {name}"),
+        (["--title=My rollout\x1b"], "My rollout\\x1b", "My rollout\\x1b"),
+    ):
+        outcome = run("summary", *arguments, *options, "--plot=x.svg", stdin=stdin)
+        assert outcome.lines[0].startswith(f"{title}: ")
+        assert f"<!-- {drawn} -->" in Path("x.svg").read_text()
+
+
 def test_a_plot_as_png(local_endpoint: StartLocalEndpoint) -> None:
     """The suffix, in any case, selects the kind of image; no other file is left."""
     local_endpoint({JOB_ID: FLEET})
@@ -73,7 +91,7 @@ def test_a_plot_is_reproducible(
     request_count = len(endpoint.requests)
     monkeypatch.setitem(mpl.rcParams, "text.color", "white")
     monkeypatch.setitem(mpl.rcParams, "axes.facecolor", "black")
-    run("summary", JOB_ID, "--input=rows.ndjson", "--plot=rows.svg")
+    run("summary", "--input=rows.ndjson", "--plot=rows.svg")
     assert Path("job.svg").read_bytes() == Path("rows.svg").read_bytes()
     assert len(endpoint.requests) == request_count
 
@@ -112,10 +130,9 @@ def test_a_plot_on_a_full_disk_leaves_nothing(
 
 
 @pytest.mark.parametrize("name", ["a$^{$", "x\x1b\x07", "\udcff"])
-def test_a_name_is_drawn_as_it_is(name: str, local_endpoint: StartLocalEndpoint) -> None:
+def test_a_name_is_drawn_as_it_is(name: str) -> None:
     """A dollar sign begins no formula, and an unprintable character is escaped."""
-    local_endpoint({JOB_ID: FLEET})
-    run("list", JOB_ID, f"--output={name}")
+    Path(name).write_text(RowFormatter("ndjson")(FLEET))
     outcome = run("summary", "--input", name, "--plot=x.svg")
     assert outcome.code == 0
     assert f"<!-- Rollout of {to_printable(name)} -->" in Path("x.svg").read_text()
@@ -185,7 +202,7 @@ def test_problems_have_a_panel_of_their_own() -> None:
 def test_texts_are_inside_the_plot_and_do_not_overlap() -> None:
     """There is room for the longest job ID, and for labels of lines with nearly the same count."""
     fleet = make_fleet(100, statuses=["FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED"])
-    figure = _plot._figure("W" * 64, summarize(fleet))
+    figure = _plot._figure("Rollout of " + "W" * 64, summarize(fleet))
     figure.draw_without_rendering()
     (title,) = (text for text in figure.texts if "WWW" in text.get_text())
     assert title.get_window_extent().x1 < figure.bbox.x1

@@ -13,7 +13,7 @@ from commands import limited_file_size
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from iotjobs_client.cli._output import OutputFile
+from iotjobs_client.cli._output import OutputFile, Position
 
 pytestmark = pytest.mark.one_python
 
@@ -41,7 +41,7 @@ class Command(NamedTuple):
         return "".join(line for line in lines if line > self.since)
 
     def open(self, file: Path) -> OutputFile:
-        return OutputFile(file, self.since, self.token)
+        return OutputFile(file, self.since, Position((self.listing,), self.token))
 
 
 class Resumptions(RuleBasedStateMachine):
@@ -66,14 +66,15 @@ class Resumptions(RuleBasedStateMachine):
         pages = LISTINGS[command.listing]
         reached = min(command.start + page_count, len(pages))
         for index in range(command.start, reached):
-            token = None if index + 1 == len(pages) else f"token-{index + 1}"
-            output.write(command.rows(index + 1).removeprefix(command.rows(index)), 1, token)
+            is_last = index + 1 == len(pages)
+            position = None if is_last else Position((command.listing,), f"token-{index + 1}")
+            output.write(command.rows(index + 1).removeprefix(command.rows(index)), 1, position)
         if end == "full disk" and reached < len(pages):
             with (
                 limited_file_size(output._temporary.stat().st_size + 1),
                 pytest.raises(OSError, match="too large"),
             ):
-                output.write("page\n", 1, "token")
+                output.write("page\n", 1, Position((command.listing,), "token"))
         if end == "killed while kept":  # Its own rows are not deleted yet.
             part = output._part(output._hash.hexdigest())
             part.unlink(missing_ok=True)
@@ -91,8 +92,8 @@ class Resumptions(RuleBasedStateMachine):
             assert self.contents() == {self.file.name: command.rows(reached)}
         else:
             assert self.contents().get(self.file.name) == before.get(self.file.name)
-        if output.resume_token is not None:
-            printed = command._replace(start=reached, token=output.resume_token)
+        if output.position is not None and output.position.resume_token is not None:
+            printed = command._replace(start=reached, token=output.position.resume_token)
             printed.open(self.file).stop()  # It is not refused.
             self.printed.append(printed)
 

@@ -69,7 +69,7 @@ def test_a_full_disk_keeps_whole_pages(
         (["list", JOB_ID], 1, 1),
         (["summary", JOB_ID], 1, 1),
         (["wait", "done"], 3, 0),
-        (["wait", JOB_ID, "--timeout=0"], 4, 1),
+        (["wait", JOB_ID, "--timeout=0"], 4, 3),
         (["--help"], 1, 1),
     ],
     ids=["list", "summary", "wait", "wait in vain", "help"],

@@ -11,6 +11,7 @@ from commands import FLEET, PAGE, Clock, run
 from support import JOB_ID, PAUSED
 
 from iotjobs_client import AccessDeniedError, JobExecutionStatus, ThrottlingError
+from iotjobs_client.cli._rows import RowFormatter
 from iotjobs_client.testing import make_execution, make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -51,7 +52,7 @@ def test_a_job_without_executions_says_so(local_endpoint: StartLocalEndpoint) ->
     """The summary has zeros, and standard error says why."""
     local_endpoint({JOB_ID: []})
     outcome = run("summary", JOB_ID)
-    assert (outcome.code, outcome.err) == (0, f"iotjobs: '{JOB_ID}' has no executions\n")
+    assert (outcome.code, outcome.err) == (0, f"iotjobs: no executions in {JOB_ID}\n")
     assert ["succeeded", "0", "-", "SUCCEEDED"] in split_lines(outcome.out)
     assert "failed last" not in outcome.out
 
@@ -69,8 +70,9 @@ def test_json_has_the_same_values(local_endpoint: StartLocalEndpoint) -> None:
     assert outcome.out.isascii()
     assert "\x7f" not in outcome.out
     row = json.loads(run("list", JOB_ID, "--status=rejected").out)
+    things = {"total": 3, "succeeded": 1, "failed": 1, "withdrawn": 0, "unfinished": 1}
     assert json.loads(outcome.out) == {
-        "job_id": JOB_ID,
+        "jobs": [{"job_id": JOB_ID, "things": things}],
         "executions": {
             "total": 4,
             "by_status": {
@@ -81,11 +83,7 @@ def test_json_has_the_same_values(local_endpoint: StartLocalEndpoint) -> None:
             },
         },
         "things": {
-            "total": 3,
-            "succeeded": 1,
-            "failed": 1,
-            "withdrawn": 0,
-            "unfinished": 1,
+            **things,
             "by_status": {"SUCCEEDED": 1, "REJECTED": 1, JobExecutionStatus("TIMED_OUT\x7f"): 1},
         },
         "waiting_seconds": {"count": 3, "median": 60.0, "p90": 60.0, "max": 60.0},
@@ -160,23 +158,17 @@ def test_rows_of_a_list_give_the_same_summary(
     expected = run("summary", JOB_ID, "--format=json", "--failures=100").out
     request_count = len(endpoint.requests)
     options = ["--input", str(file), "--format=json", "--failures=100"]
-    assert run("summary", JOB_ID, *options).out == expected
+    assert run("summary", *options).out == expected
     assert len(endpoint.requests) == request_count
 
 
-def test_the_title_of_rows_is_the_name_of_the_file(
-    local_endpoint: StartLocalEndpoint, tmp_path: Path
-) -> None:
-    """If the job ID is given too, it is the title; JSON has no job ID without one."""
-    local_endpoint({JOB_ID: FLEET})
-    file = tmp_path / "rows\x1b.ndjson"
-    run("list", JOB_ID, f"--output={file}")
-    outcome = run("summary", "--input", str(file))
-    assert outcome.lines[0].startswith(f"{tmp_path}/rows\\x1b.ndjson: 20 executions")
-    outcome = run("summary", "--input", str(file), JOB_ID)
-    assert outcome.lines[0] == f"{JOB_ID}: 20 executions on 20 things"
-    outcome = run("summary", "--input", str(file), "--format=json")
-    assert json.loads(outcome.out)["job_id"] is None
+def test_the_title_of_rows_is_their_job(tmp_path: Path) -> None:
+    """If the rows do not name it, the title is the name of the file."""
+    for job_id, title in ((JOB_ID, JOB_ID), (None, f"{tmp_path}/rows\\x1b")):
+        file = tmp_path / "rows\x1b"
+        file.write_text(RowFormatter("ndjson")([make_execution(job_id=job_id)]))
+        outcome = run("summary", "--input", str(file))
+        assert outcome.lines[0] == f"{title}: 1 execution on 1 thing"
 
 
 @pytest.mark.parametrize("output_format", ["ndjson", "csv"])
@@ -188,7 +180,7 @@ def test_a_dash_reads_rows_from_standard_input(
     rows = run("list", JOB_ID, PAGE, f"--format={output_format}").out
     outcome = run("summary", "--input", "-", stdin=rows.replace("\n", "\n\n \n"))
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.lines[1:] == run("summary", JOB_ID).lines[1:]
+    assert outcome.out == run("summary", JOB_ID).out
 
 
 @pytest.mark.parametrize("output_format", ["ndjson", "csv"])
@@ -203,7 +195,7 @@ def test_rows_may_have_a_byte_order_mark(
     mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
     file.write_bytes(mark + rows.encode(encoding))
     outcome = run("summary", "--input", str(file))
-    assert (outcome.code, outcome.lines[1:]) == (0, run("summary", JOB_ID).lines[1:])
+    assert (outcome.code, outcome.out) == (0, run("summary", JOB_ID).out)
 
 
 def test_a_closed_standard_input_is_a_wrong_argument() -> None:
@@ -216,7 +208,7 @@ def test_a_closed_standard_input_is_a_wrong_argument() -> None:
 def test_an_empty_input_says_so() -> None:
     """Standard error says that there are no executions."""
     outcome = run("summary", "--input", "-", stdin="\n")
-    assert (outcome.code, outcome.err) == (0, "iotjobs: '<stdin>' has no executions\n")
+    assert (outcome.code, outcome.err) == (0, "iotjobs: no executions in standard input\n")
 
 
 ROW = '{"thing_arn": "arn:aws:iot:us-east-1:123456789012:thing/a", "status": "FAILED"}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -34,8 +35,7 @@ def test_it_waits_until_all_things_succeeded(
         lambda: endpoint.move(JOB_ID, "a", "SUCCEEDED"),
     )
     outcome = run("wait", JOB_ID)
-    assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out == f"{JOB_ID} is done: all things succeeded\n"
+    assert (outcome.code, outcome.out) == (0, f"job '{JOB_ID}' is done: all things succeeded\n")
     assert clock.now == 20
     assert requested_statuses(endpoint) == [
         *["QUEUED"],
@@ -65,7 +65,7 @@ def test_things_that_did_not_succeed_are_counted(local_endpoint: StartLocalEndpo
     outcome = run("wait", JOB_ID)
     assert outcome.code == 3
     counts = "2 FAILED, 2 TIMED_OUT, 1 REJECTED, 1 CANCELED"
-    assert outcome.out == f"{JOB_ID} is done: not all things succeeded ({counts})\n"
+    assert outcome.lines[0] == f"job '{JOB_ID}' is done: not all things succeeded ({counts})"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_retry_that_is_queued_between_requests_counts(
     list_executions = IoTJobsClient.list_job_executions_for_job
 
     def list_after_retry(*arguments: Any, **options: Any) -> JobExecutionPaginator:
-        if options["status"] == "IN_PROGRESS":
+        if options.get("status") == "IN_PROGRESS":
             endpoint.move(JOB_ID, "a", "FAILED")
             endpoint.move(JOB_ID, "a", "QUEUED")
         return list_executions(*arguments, **options)
@@ -148,7 +148,8 @@ def test_the_timeout_cuts_the_last_pause(
     endpoint = local_endpoint({JOB_ID: FLEET})
     outcome = run("wait", JOB_ID, f"--interval={interval}", f"--timeout={timeout}")
     assert (outcome.code, outcome.out) == (4, "")
-    assert outcome.err == f"iotjobs: job '{JOB_ID}' is not done after {seconds:g} s\n"
+    text = f"iotjobs: not done after {seconds:g} s: {JOB_ID}: 1 QUEUED"
+    assert outcome.err.splitlines()[-2:] == [text, "  thing-19  QUEUED"]
     assert clock.now == seconds
     assert requested_statuses(endpoint) == ["QUEUED"] * checks
 
@@ -163,8 +164,8 @@ def test_retryable_errors_are_retried(
     outcome = run("wait", JOB_ID)
     assert outcome.code == 1
     assert len(endpoint.requests) == 20
-    will_retry = [line.endswith("; will retry") for line in outcome.err.splitlines()]
-    assert will_retry == [*[True] * 18, False]
+    lines = [line for line in outcome.err.splitlines() if line.startswith("iotjobs: ")]
+    assert [line.endswith("; will retry") for line in lines] == [*[True] * 18, False]
 
 
 def test_another_error_ends_the_command(local_endpoint: StartLocalEndpoint) -> None:
@@ -178,10 +179,13 @@ def test_another_error_ends_the_command(local_endpoint: StartLocalEndpoint) -> N
 def test_the_timeout_ends_retries(
     local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Errors until the timeout end the command with 4."""
+    """Errors until the timeout end the command with 4; no request follows it."""
     Clock(monkeypatch)
-    local_endpoint({JOB_ID: FLEET}, faults=dict.fromkeys(range(1, 9), ServiceUnavailableError))
-    assert run("wait", JOB_ID, "--timeout=20").code == 4
+    faults = dict.fromkeys(range(1, 9), ServiceUnavailableError)
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults=faults)
+    outcome = run("wait", JOB_ID, "--timeout=20")
+    assert (outcome.code, len(endpoint.requests)) == (4, 3)
+    assert outcome.err.splitlines()[-1] == "iotjobs: not done after 20 s: no response"
 
 
 def test_ctrl_c_ends_a_pause(
@@ -191,4 +195,101 @@ def test_ctrl_c_ends_a_pause(
     Clock(monkeypatch, interrupt)
     local_endpoint({JOB_ID: FLEET})
     outcome = run("wait", JOB_ID)
-    assert (outcome.code, outcome.out, outcome.err) == (130, "", "iotjobs: interrupted\n")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err.splitlines() == [f"{JOB_ID}: 1 QUEUED", "iotjobs: interrupted"]
+
+
+@pytest.mark.parametrize("job_id", [JOB_ID, "QUEUED-IN_PROGRESS"])
+def test_a_log_has_a_line_for_each_phase(
+    job_id: str, local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new count is no news without a terminal; the end of the job is on standard output."""
+    endpoint = local_endpoint({job_id: make_fleet(3, statuses=["QUEUED"])})
+    moves = [
+        ("thing-0", "SUCCEEDED"),
+        ("thing-1", "IN_PROGRESS"),
+        ("thing-2", "IN_PROGRESS"),
+        ("thing-1", "SUCCEEDED"),
+        ("thing-2", "SUCCEEDED"),
+    ]
+    Clock(monkeypatch, *(partial(endpoint.move, job_id, *move) for move in moves))
+    outcome = run("wait", job_id)
+    assert outcome.err.splitlines() == [f"{job_id}: 3 QUEUED", f"{job_id}: 2 IN_PROGRESS"]
+    assert outcome.out == f"job '{job_id}' is done: all things succeeded\n"
+
+
+@pytest.mark.parametrize(
+    ("interval", "line_count"), [("10s", 4), ("150s", 4), ("299s", 3), ("10m", 3)]
+)
+def test_a_log_has_a_line_every_five_minutes(
+    interval: str,
+    line_count: int,
+    local_endpoint: StartLocalEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first check after five minutes without a line prints one."""
+    Clock(monkeypatch)
+    local_endpoint({JOB_ID: FLEET})
+    outcome = run("wait", JOB_ID, f"--interval={interval}", "--timeout=1199")
+    *lines, last, _ = outcome.err.splitlines()
+    assert lines == [f"{JOB_ID}: 1 QUEUED"] * line_count
+    assert last.startswith("iotjobs: not done after 1199 s: ")
+
+
+@pytest.mark.parametrize("status", ["FAILED", "QUEUED"])
+def test_the_first_ten_things_are_named(status: str, local_endpoint: StartLocalEndpoint) -> None:
+    """After the end of the job these failed, and after the timeout these are unfinished."""
+    local_endpoint({JOB_ID: make_fleet(11, statuses=[status])})
+    outcome = run("wait", JOB_ID, "--timeout=0")
+    text = {"FAILED": outcome.out, "QUEUED": outcome.err}[status]
+    assert f"11 {status}" in text
+    things = [line for line in text.splitlines() if line.startswith("  ")]
+    assert things == [f"  thing-{number}  {status}" for number in range(10)]
+
+
+def test_things_after_the_timeout_are_from_the_last_check(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of the last check that had responses."""
+    Clock(monkeypatch)
+    endpoint = local_endpoint({JOB_ID: FLEET}, faults={2: ThrottlingError})
+    outcome = run("wait", JOB_ID, "--timeout=10")
+    assert (outcome.code, len(endpoint.requests)) == (4, 2)
+    assert outcome.err.splitlines()[-1] == "  thing-19  QUEUED"
+
+
+@pytest.mark.parametrize(
+    ("fleet", "text"),
+    [
+        ([("a", "QUEUED", 1), ("b", "FAILED", 1)], "failing (1 FAILED)"),
+        ([("a", "QUEUED", 1), ("b", "TIMED_OUT", 1)], "failing (1 TIMED_OUT)"),
+        ([("a", "QUEUED", 1), ("b", "REJECTED", 1)], "failing (1 REJECTED)"),
+        ([("a", "SUCCEEDED", 2), ("a", "FAILED", 1)], "failing (1 FAILED)"),
+        ([("a", "REMOVED", 1)], "done: not all things succeeded (1 REMOVED)"),
+    ],
+    ids=["failed", "timed out", "rejected", "retried", "removed"],
+)
+def test_fail_fast_ends_at_the_first_failure(
+    fleet: list[tuple[str, str, int]], text: str, local_endpoint: StartLocalEndpoint
+) -> None:
+    """The exit code is 3, although something is unfinished or a retry succeeded."""
+    executions = [
+        make_execution(name, status, execution_number=number) for name, status, number in fleet
+    ]
+    local_endpoint({JOB_ID: executions})
+    outcome = run("wait", JOB_ID, "--fail-fast")
+    assert (outcome.code, outcome.lines[0]) == (3, f"job '{JOB_ID}' is {text}")
+    assert outcome.err == ""
+
+
+def test_fail_fast_waits_while_nothing_failed(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It adds three requests to each check, at most."""
+    endpoint = local_endpoint({JOB_ID: [make_execution("a", "QUEUED")]})
+    clock = Clock(monkeypatch, lambda: endpoint.move(JOB_ID, "a", "REJECTED"))
+    outcome = run("wait", JOB_ID, "--fail-fast")
+    assert (outcome.code, clock.now) == (3, 10)
+    assert outcome.lines == [f"job '{JOB_ID}' is failing (1 REJECTED)", "  a  REJECTED"]
+    failed = UNSUCCESSFUL[:3]
+    assert requested_statuses(endpoint) == [*failed, "QUEUED", *failed]

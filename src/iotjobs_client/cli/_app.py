@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -267,20 +267,22 @@ def summary(
                 listing = Listing(retries, Position(job_ids), status_line, prefetch=True)
                 for execution in listing.executions():
                     by_job[execution.job_id].append(execution)
-        jobs = {job_id: summarize(executions) for job_id, executions in by_job.items()}
-        result = summarize(chain(*by_job.values()), failures=failures)
-        known = [job_id for job_id in by_job if job_id is not None]
-        title = title or _to_title(known or [_to_name(stream) for stream in rows])
+        jobs = {job_id: summarize(found, failures=failures) for job_id, found in by_job.items()}
+        result = next(iter(jobs.values()), None)
+        if result is None or len(jobs) > 1:
+            result = summarize(chain(*by_job.values()), failures=failures)
+        names = [job_id for job_id in by_job if job_id] or [_to_name(stream) for stream in rows]
+        name = names[0] if len(names) == 1 else format_count(len(names), "job")
         is_json = output_format == "json"
-        text = to_json(jobs, result) if is_json else to_table(title, jobs, result)
+        text = to_json(jobs, result) if is_json else to_table(title or name, jobs, result)
         try:
             if draw is not None:
-                draw(title, result)
+                draw(title or f"Rollout of {name}", result)
                 print_error(f"wrote {plot}")
         finally:  # A plot that fails must not cost the summary.
             StandardOutput().write(text)
         if not result.execution_count:
-            print_error(f"iotjobs: {title!r} has no executions")
+            print_error(f"iotjobs: no executions in {name}")
 
 
 @iotjobs.command()
@@ -328,7 +330,6 @@ def wait(
 
     if interval < _MIN_INTERVAL:
         raise click.UsageError(f"--interval must be at least {_MIN_INTERVAL} s, not {interval} s")
-    subject = _to_subject(job_ids, "is", "are")
     with (
         report_errors(debug=debug),
         IoTJobsClient(**options) as client,
@@ -337,26 +338,18 @@ def wait(
         retries = Retries(client, status_line, interval=interval, timeout=timeout)
         check = wait_until_done(retries, job_ids, status_line, fail_fast=fail_fast)
     if check.is_timed_out:
-        print_error(f"iotjobs: {subject} not done after {timeout:g} s: {check.text}")
-        _print_things(check.executions, job_ids, print_error)
-        ctx.exit(_EXIT_TIMED_OUT)
-    if not check.counts:
-        print_result(f"{subject} done: all things succeeded")
-        return
-    counts = ", ".join(check.counts)
-    print_result(f"{subject} done: not all things succeeded ({counts})")
-    _print_things(check.executions, job_ids, print_result)
-    ctx.exit(_EXIT_UNSUCCESSFUL)
-
-
-def _print_things(
-    executions: Sequence[JobExecutionSummary],
-    job_ids: Sequence[str],
-    print_line: Callable[[str], None],
-) -> None:
-    for execution in executions[:_MOST_THINGS]:
+        text, print_line = f"iotjobs: not done after {timeout:g} s: {check.text}", print_error
+    else:
+        subject = _to_subject(job_ids, "is", "are")
+        text, print_line = f"{subject} {check.outcome}", print_result
+    print_line(text)
+    for execution in check.executions[:_MOST_THINGS]:
         job = f"  {execution.job_id}" if len(job_ids) > 1 else ""
         print_line(f"  {execution.thing_name}  {execution.status}{job}")
+    if check.is_timed_out:
+        ctx.exit(_EXIT_TIMED_OUT)
+    if check.executions:
+        ctx.exit(_EXIT_UNSUCCESSFUL)
 
 
 def _to_subject(job_ids: Sequence[str], singular: str, plural: str) -> str:
@@ -367,10 +360,6 @@ def _to_subject(job_ids: Sequence[str], singular: str, plural: str) -> str:
 
 def _to_name(stream: TextIO) -> str:
     return "standard input" if stream.name == "<stdin>" else stream.name
-
-
-def _to_title(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else format_count(len(names), "job")
 
 
 def _default_format(file: Path | None) -> str:

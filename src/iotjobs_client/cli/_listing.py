@@ -102,13 +102,13 @@ class Retries:
             TimedOut: The timeout passed before a request was repeated.
         """
         pages = self._client.list_job_executions_for_job(job_id, **options).pages()
-        start = self.start(job_id, **options)
         errors = 0
         while True:
             try:
                 page = next(pages, None)
             except ResourceNotFoundError as error:
-                raise self._not_found(job_id, was_listed=pages.resume_token != start) from error
+                was_listed = pages.resume_token != self.start(job_id, **options)
+                raise self._not_found(job_id, was_listed=was_listed) from error
             except IoTJobsError as error:
                 errors += 1
                 is_final = isinstance(error, (TransportError, CredentialsError))
@@ -178,6 +178,8 @@ class Listing:
         max_items: int | None = None,
         **options: Any,
     ) -> None:
+        # This checks the job IDs before the first request.
+        self._starts = {job_id: retries.start(job_id, **options) for job_id in position.job_ids}
         self._retries = retries
         self._position = position
         self._status_line = status_line
@@ -198,7 +200,7 @@ class Listing:
             IoTJobsError: A request failed with an error that is not retryable, or ten times.
         """
         job_ids, token = self._position
-        is_any_known = False
+        is_any_known = token is not None  # A resumed run follows the rows of a job.
         for number in range(len(job_ids)):
             is_last = number + 1 == len(job_ids)
             try:
@@ -218,9 +220,7 @@ class Listing:
     def _job_batches(self, job_ids: tuple[str, ...], token: str | None) -> Iterator[Batch]:
         """Yield the batches of the first job, whose end is the start of the next one."""
         others = job_ids[1:]
-        following = None
-        if others:
-            following = Position(others, self._retries.start(others[0], **self._options))
+        following = Position(others, self._starts[others[0]]) if others else None
         batch = None
         for page in self._retries.pages(
             job_ids[0], max_items=self._left, resume_token=token, **self._options

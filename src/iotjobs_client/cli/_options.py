@@ -58,7 +58,7 @@ def _to_rows(
     ctx: click.Context, _option: click.Parameter, values: Sequence[str]
 ) -> Sequence[TextIO]:
     streams: list[TextIO] = []
-    for value in values:
+    for value in dict.fromkeys(values):
         try:
             streams.append(ctx.with_resource(open_rows(value)))
         except OSError as error:

@@ -22,7 +22,7 @@ from iotjobs_client.rollout import RolloutSummary
 
 _SUFFIXES = (".svg", ".png")
 _GREY = "#666666"
-_LONG_JOB_ID = 40
+_LONG_TITLE = 51
 _LABEL_DISTANCE = 0.08  # a fraction of the height of a panel
 _LineStyle = tuple[str, Any]  # a colour and a matplotlib line style
 _Line = tuple[str, list[int], _LineStyle]  # a name, the counts, and the style
@@ -41,7 +41,7 @@ def prepare_plot(path: Path) -> Callable[[str, RolloutSummary], None]:
     """Check that a plot can be written, before the job is listed, which may take minutes.
 
     Returns:
-        The function that draws a job's rollout to ``path``.
+        The function that draws a rollout to ``path``, with a title.
 
     Raises:
         click.UsageError: The file's name does not end in ``.svg`` or ``.png``.
@@ -58,7 +58,7 @@ def prepare_plot(path: Path) -> Callable[[str, RolloutSummary], None]:
     return partial(_draw, path)
 
 
-def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
+def _draw(path: Path, title: str, summary: RolloutSummary) -> None:
     mpl: Any = import_module("matplotlib")  # Its types are incomplete.
     image = BytesIO()
     with mpl.rc_context():
@@ -69,7 +69,7 @@ def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
         kind = path.suffix[1:].lower()
         metadata = {"Date": None} if kind == "svg" else None
         try:
-            _figure(job_id, summary).savefig(image, format=kind, dpi=150, metadata=metadata)
+            _figure(title, summary).savefig(image, format=kind, dpi=150, metadata=metadata)
         except (OverflowError, ValueError) as error:
             raise OSError(f"cannot draw {path}: {error}") from error
     output = OutputFile(path)
@@ -79,7 +79,7 @@ def _draw(path: Path, job_id: str, summary: RolloutSummary) -> None:
         output.stop()  # It finishes a file that is complete.
 
 
-def _figure(job_id: str, summary: RolloutSummary) -> Any:
+def _figure(title: str, summary: RolloutSummary) -> Any:
     """Draw the expected progress in the upper panel, and other outcomes below it.
 
     Few executions end in another status, so their lines need a scale of their own.
@@ -106,13 +106,13 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
     marker = "o" if len(times) == 1 else ""  # A line of one point is invisible.
 
     figure: Any = Figure(figsize=(10, 2 + 2.4 * len(panels)), layout="constrained")
-    for axes, (title, lines) in zip(
+    for axes, (panel, lines) in zip(
         figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True
     ):
         for _, counts, (colour, dash) in lines:
             style = {"color": colour, "linestyle": dash, "linewidth": 1.8, "marker": marker}
             axes.plot(times, counts, drawstyle="steps-post", **style)
-        axes.set_title(f"{title} (executions, cumulative)", loc="left", fontsize=10)
+        axes.set_title(f"{panel} (executions, cumulative)", loc="left", fontsize=10)
         axes.margins(x=0.01)
         axes.set_ylim(0, None if times else 1)
         axes.grid(axis="y", color="#dddddd", linewidth=0.8)
@@ -122,13 +122,13 @@ def _figure(job_id: str, summary: RolloutSummary) -> Any:
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         _label_ends(axes, lines)
     top, bottom = figure.axes[0], figure.axes[-1]
-    size = 12 if len(job_id) <= _LONG_JOB_ID else 8  # The longest job ID fits at 8 points.
+    size = 12 if len(title) <= _LONG_TITLE else 8  # The longest job ID fits at 8 points.
     counts_by_outcome = (
         f"{format_count(summary.thing_count, 'thing')}: {summary.things_succeeded:,} succeeded, "
         f"{summary.things_failed:,} failed, {summary.things_withdrawn:,} withdrawn, "
         f"{summary.things_unfinished:,} unfinished"
     )
-    heading = f"Rollout of {to_printable(job_id)}\n{counts_by_outcome}"
+    heading = f"{to_printable(title)}\n{counts_by_outcome}"
     figure.suptitle(heading, x=0.01, ha="left", fontsize=size)
     bottom.set_xlabel("time (UTC)")
     if not times:

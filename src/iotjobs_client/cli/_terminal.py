@@ -85,6 +85,7 @@ class StatusLine:
 
     def __init__(self) -> None:
         self.is_shown = is_terminal(sys.stderr) and not _is_pipe(sys.stdout)
+        self._text = ""
         self._started = monotonic()
 
     def __enter__(self) -> Self:
@@ -111,7 +112,9 @@ class StatusLine:
         print_error(text)
 
     def _write(self, text: str) -> None:
-        if self.is_shown:
+        # Erase only an own line, because a prompt may be on the last one.
+        if self.is_shown and text != self._text:
+            self._text = text
             with suppress(OSError):  # The terminal was closed.
                 sys.stderr.write(f"\r{text}\x1b[K")
                 sys.stderr.flush()
@@ -163,9 +166,9 @@ def _report(error: BaseException, hints: Iterable[str], *, debug: bool) -> NoRet
     text, code = str(error), _EXIT_FAILED
     cause = type(error.__cause__).__name__
     if isinstance(error, ConfigurationError) and cause == "NoRegionError":
-        is_set = f"; AWS_REGION is {os.environ['AWS_REGION']!r}, but boto3 does not read it"
         text = "no region: give --region, or set AWS_DEFAULT_REGION or the region of the profile"
-        text += is_set if "AWS_REGION" in os.environ else ""
+        if region := os.environ.get("AWS_REGION"):
+            text += f"; AWS_REGION is {region!r}, but boto3 does not read it"
     elif isinstance(error, CredentialsError) and cause == "EOFError":
         print_error("")  # botocore asked on this line.
         text = (

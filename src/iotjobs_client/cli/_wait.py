@@ -22,24 +22,25 @@ _MAX_SILENCE = 300.0  # seconds
 
 @attrs.frozen
 class Check:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
-        reasons: Why to wait, such as ``"12 QUEUED"``, by job; empty if the jobs are done.
-        counts: The things that did not succeed, such as ``"3 FAILED"``, if the jobs are done.
-        executions: Some executions that are unfinished or, if the jobs are done, unsuccessful.
+        reasons: Why to wait, such as ``"12 QUEUED"``, by job; empty at the end.
+        outcome: What the jobs are at the end, such as ``"done: all things succeeded"``.
+        executions: Some executions that are unfinished or, at the end, unsuccessful.
         is_timed_out: Whether the timeout has passed.
     """
 
     reasons: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    counts: Sequence[str] = ()
+    outcome: str = ""
     executions: Sequence[JobExecutionSummary] = ()
     is_timed_out: bool = False
 
     @property
     def text(self) -> str:
         """The reasons to wait, on one line."""
-        return "; ".join(f"{job_id}: {reason}" for job_id, reason in self.reasons.items())
+        reasons = (f"{job_id}: {reason}" for job_id, reason in self.reasons.items())
+        return "; ".join(reasons) or "no response"
 
 
 def wait_until_done(
@@ -57,11 +58,13 @@ def wait_until_done(
             even if a retry or another job follows.
 
     Returns:
-        The last check. No request is sent after the timeout.
+        The last check. It begins at the timeout at the latest, and no request follows it.
 
     Raises:
         IoTJobsError: A request failed with an error that is not retryable, or ten times.
     """
+    for job_id in job_ids:
+        retries.start(job_id)  # This checks the job IDs before the first request.
     checker = _Checker(retries, job_ids)
     check = Check()
     phase, printed_at = "", -inf
@@ -72,8 +75,9 @@ def wait_until_done(
             if not check.reasons:
                 return check
             status_line.show(check.text)
-            phases = (status for status in (_QUEUED, _IN_PROGRESS) if status in check.text)
-            new_phase = next(phases, check.text)
+            reasons = " ".join(check.reasons.values())
+            phases = (status for status in (_QUEUED, _IN_PROGRESS) if status in reasons)
+            new_phase = next(phases, reasons)
             is_due = new_phase != phase or retries.now() >= printed_at + _MAX_SILENCE
             if is_due and not status_line.is_shown:
                 print_error(check.text)
@@ -106,10 +110,12 @@ class _Checker:
             yield from page.executions
 
     def find_failed(self) -> Check | None:
-        """Return a check that is done if an execution failed."""
+        """Return a check that ends the wait if an execution failed."""
         pages = (self._first(job_id, *_FAILED) for job_id in self.job_ids)
         page = next(filter(None, pages), None)
-        return None if page is None else Check(counts=[page.text], executions=page.executions)
+        if page is None:
+            return None
+        return Check(outcome=f"failing ({page.text})", executions=page.executions)
 
     def find_unfinished(self) -> Check | None:
         """Return a check that waits if an execution is queued or in progress."""
@@ -142,11 +148,10 @@ class _Checker:
                 failed = last.get(execution.thing_arn)
                 if failed and execution in latest_per_thing([execution, failed]).values():
                     del last[execution.thing_arn]
-        counts = Counter(str(execution.status) for execution in last.values())
-        return Check(
-            counts=[f"{count:,} {status}" for status, count in counts.most_common()],
-            executions=[*last.values()],
-        )
+        statuses = Counter(execution.status for execution in last.values())
+        counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
+        result = f"not all things succeeded ({counts})" if last else "all things succeeded"
+        return Check(outcome=f"done: {result}", executions=[*last.values()])
 
     def _has_executions(self, job_id: str) -> bool:
         return any(page.executions for page in self.retries.pages(job_id))
