@@ -219,7 +219,7 @@ def test_a_portion_that_fails_is_completed(
 ) -> None:
     """The printed command lists as many executions as are left of ``--max-items``."""
     file = tmp_path / "rows"
-    local_endpoint({JOB_ID: FLEET}, faults={3: ThrottlingError})
+    local_endpoint({JOB_ID: FLEET}, faults={3: AccessDeniedError})
     first = run("list", JOB_ID, PAGE, f"--output={file}", "--max-items=12")
     assert "--max-items=2" in first.printed_arguments()
     second = first.resume()
