@@ -61,6 +61,14 @@ def test_a_table_has_a_column_for_several_jobs(
     assert [row.split()[0] for row in rows] == first_cells
 
 
+def test_the_column_for_jobs_is_wide_enough_for_all(local_endpoint: StartLocalEndpoint) -> None:
+    """The first page, which sets the widths of columns, has only the first job."""
+    local_endpoint({"x": FIRST, "a-long-name": FIRST})
+    lines = run("list", "x", "a-long-name", "--format=table").lines
+    assert {line.index(" ", len("a-long-name")) for line in lines} == {len("a-long-name")}
+    assert {line[13] for line in lines} == {"t", *"abcde"}
+
+
 @pytest.mark.parametrize(
     ("request_number", "row_count", "left"),
     [
@@ -242,6 +250,26 @@ def summarize(source: tuple[list[str], str], *options: str) -> Outcome:
 def test_a_summary_begins_with_a_line_for_each_job(source: tuple[list[str], str]) -> None:
     """A job's line counts its own executions; the totals count each thing by its last one."""
     assert summarize(source).lines[: len(EXPECTED)] == EXPECTED
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_lines_of_jobs_fit_a_narrow_terminal(
+    width: int, local_endpoint: StartLocalEndpoint
+) -> None:
+    """A narrow terminal loses columns, and a long job ID is folded; nothing is cut."""
+    job_ids = ["first" * 12, "second"]
+    local_endpoint(dict.fromkeys(job_ids, FIRST))
+    lines = to_screen(Terminal().run("summary", *job_ids, width=width).out)
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    headings = ["things", "succeeded", "failed", "withdrawn", "unfinished"]
+    expected = headings if width > 50 else ["succeeded", "failed", "unfinished"]
+    assert lines[1].split() == ["job", *expected]
+    (row,) = (line.split() for line in lines if line.startswith("second"))
+    counts = dict(zip(headings, ["5", "4", "1", "0", "0"], strict=True))
+    assert row == ["second", *(counts[name] for name in expected)]
+    folded = "".join(line.split()[0] for line in lines[2:])
+    assert folded.startswith(f"{job_ids[0]}second")
 
 
 def test_json_has_a_list_of_jobs(source: tuple[list[str], str]) -> None:

@@ -89,6 +89,16 @@ def test_wait_shows_the_count_that_it_knows(
     ]
 
 
+def test_the_status_line_fits_a_narrow_terminal(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long text is cut, and the time stays; otherwise the line could not be erased."""
+    Clock(monkeypatch)
+    local_endpoint({JOB_ID: FLEET})
+    outcome = Terminal().run("wait", JOB_ID, "--timeout=5", width=20)
+    assert re.findall(r"\r([^\x1b]+)", outcome.out)[0] == "firmware-42 0:00:00"
+
+
 def test_errors_stay_above_the_status_line(
     local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

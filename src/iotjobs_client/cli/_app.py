@@ -193,7 +193,7 @@ def list_executions(
         to_rows = RowFormatter(
             output_format,
             with_headings=destination.is_empty,
-            with_jobs=len(job_ids) > 1,
+            job_ids=job_ids,
             in_colour=destination.is_terminal and has_colours(),
             width=shutil.get_terminal_size().columns if destination.is_terminal else None,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
@@ -309,8 +308,9 @@ def write_rows(
     rows = 0
     try:
         for batch in batches:
-            hidden = status_line.hidden() if output.is_terminal else nullcontext()
-            with signals.deferred(may_block=output.may_block), hidden:
+            if output.is_terminal:
+                status_line.hide()
+            with signals.deferred(may_block=output.may_block):
                 output.write(to_rows(batch.executions), batch.count, batch.position)
             rows += len(batch.executions)
         with signals.deferred():

@@ -44,7 +44,7 @@ class RowFormatter:
     Args:
         output_format: One of ``FORMATS``.
         with_headings: Whether the first rows of a table or csv have headings.
-        with_jobs: Whether a table has a column for the job.
+        job_ids: The jobs; a table has a column for them if there are several.
         in_colour: Whether a table has colours.
         width: The columns of the terminal; ``None`` if the table need not fit one.
     """
@@ -54,7 +54,7 @@ class RowFormatter:
         output_format: str,
         *,
         with_headings: bool = True,
-        with_jobs: bool = False,
+        job_ids: Sequence[str] = (),
         in_colour: bool = False,
         width: int | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class RowFormatter:
             "csv": lambda executions: _to_csv(map(_to_cells, executions)),
             "names": _to_names,
             "table": _Table(
-                columns=("job_id", *_COLUMNS) if with_jobs else _COLUMNS,
+                job_ids=job_ids,
                 with_headings=with_headings,
                 in_colour=in_colour,
                 width=width,
@@ -126,9 +126,10 @@ class _Table:
     """Formats aligned columns, as wide as the rows of the first call need."""
 
     def __init__(
-        self, *, columns: Sequence[str], with_headings: bool, in_colour: bool, width: int | None
+        self, *, job_ids: Sequence[str], with_headings: bool, in_colour: bool, width: int | None
     ) -> None:
-        self._columns = columns
+        self._job_ids = job_ids
+        self._columns = ("job_id", *_COLUMNS) if len(job_ids) > 1 else _COLUMNS
         self._with_headings = with_headings
         self._in_colour = in_colour
         self._width = width
@@ -142,7 +143,8 @@ class _Table:
         ]
         if rows and not self._widths:
             headings = {name: _HEADINGS.get(name, name) for name in self._columns}
-            self._set_widths([headings, *rows])
+            jobs = [{**headings, "job_id": job_id} for job_id in self._job_ids]
+            self._set_widths([headings, *jobs, *rows])
             if self._with_headings:
                 rows = [headings, *rows]
         return "".join(f"{self._to_line(row)}\n" for row in rows)

@@ -94,13 +94,19 @@ def to_table(title: str, jobs: Jobs, summary: RolloutSummary) -> str:
             table.add_column(heading, justify="right" if table.columns else "left", no_wrap=True)
         return table
 
-    counts_of_jobs = add_table("job", "things", *_STATUSES)
+    is_wide = console.width >= _WIDTH_WITH_NOTES
+    headings = ["things", *_STATUSES]
+    columns = headings if is_wide else ["succeeded", "failed", "unfinished"]
+    counts_of_jobs = add_table("job", *columns)
+    counts_of_jobs.columns[0].no_wrap, counts_of_jobs.columns[0].overflow = False, "fold"
     for job_id, job in jobs.items():
-        cells = (f"{count:,}" for count in _to_counts(job).values())
-        counts_of_jobs.add_row(to_printable(job_id or "-"), *cells)
+        cells = dict(zip(headings, _to_counts(job).values(), strict=True))
+        counts_of_jobs.add_row(
+            to_printable(job_id or "-"), *(f"{cells[name]:,}" for name in columns)
+        )
 
     outcomes = add_table("outcome", "things", "share", header=False)
-    if console.width >= _WIDTH_WITH_NOTES:
+    if is_wide:
         outcomes.add_column("statuses")
     outcome_counts = _to_counts(summary)
     for name, statuses in _STATUSES.items():

@@ -92,23 +92,21 @@ class StatusLine:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._write("")
+        self.hide()
 
-    @contextmanager
-    def hidden(self) -> Generator[None]:
-        """Erase the line, so that other lines can be written in the block."""
+    def hide(self) -> None:
+        """Erase the line, so that other lines can be written."""
         self._write("")
-        yield
 
     def show(self, text: str) -> None:
-        """Show ``text``, cut to the width of the terminal."""
-        elapsed = timedelta(seconds=int(monotonic() - self._started))
-        width = shutil.get_terminal_size().columns - 1
-        self._write(f"{to_printable(text)} {elapsed}"[:width])
+        """Show ``text``, cut to the width of the terminal, and the time since the start."""
+        elapsed = f" {timedelta(seconds=int(monotonic() - self._started))}"
+        width = shutil.get_terminal_size().columns - 1 - len(elapsed)
+        self._write(to_printable(text)[: max(0, width)] + elapsed)
 
     def print_error(self, text: str) -> None:
         """Print a line to standard error instead of the status line."""
-        self._write("")
+        self.hide()
         print_error(text)
 
     def _write(self, text: str) -> None:
