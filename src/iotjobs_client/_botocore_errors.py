@@ -234,6 +234,7 @@ def service_error(code: str | None, status: int | None) -> type[ServiceError]:
 
 
 def to_request_id(metadata: object) -> str | None:
+    """Return the service's id of the request, from the metadata of a response."""
     request_id: str | None = member(metadata, "RequestId", str)
     if request_id is None:  # botocore does not read it from a 5xx without a body.
         request_id = member(member(metadata, "HTTPHeaders", Mapping), "x-amzn-requestid", str)
@@ -241,5 +242,6 @@ def to_request_id(metadata: object) -> str | None:
 
 
 def member(container: object, name: str, kind: type) -> Any:
+    """Return a member of a part of a response; ``None`` unless it is of this type."""
     value = container.get(name) if is_object(container) else None
     return value if isinstance(value, kind) else None

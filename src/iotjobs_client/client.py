@@ -78,7 +78,9 @@ class IoTJobsClient:
 
     >>> from iotjobs_client import IoTJobsClient
     >>> with IoTJobsClient(region_name="eu-west-1") as client:
-    ...     executions = client.list_job_executions_for_job("firmware-42", status="FAILED")
+    ...     for execution in client.list_job_executions_for_job("firmware-42", status="FAILED"):
+    ...         print(execution.thing_name, execution.last_updated_at)  # doctest: +ELLIPSIS
+    thing-...
     """
 
     def __init__(
