@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Coroutine, Iterator
@@ -43,6 +44,17 @@ UNUSED_URL = "http://127.0.0.1:9"  # No server listens on this port.
 OPERATION = "list_job_executions_for_job"
 PAUSED = JobExecutionStatus("PAUSED")  # a status that is not known
 ONCE: Any = {"total_max_attempts": 1, "mode": "standard"}
+
+
+def posix_only(reason: str) -> pytest.MarkDecorator:
+    """Return a mark that skips a test on Windows.
+
+    Args:
+        reason: What Windows does not have, or does in another way.
+    """
+    import pytest  # Processes that tests start use this module without pytest.
+
+    return pytest.mark.skipif(os.name == "nt", reason=reason)
 
 
 def to_item(execution: JobExecutionSummary, *, as_numbers: bool = False) -> Any:

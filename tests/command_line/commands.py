@@ -30,6 +30,8 @@ FLEET = [*make_fleet(19), make_execution("thing-19", "QUEUED")]
 PAGE = "--page-size=5"
 _ENVIRONMENT = {"AWS_MAX_ATTEMPTS": "1", "TERM": "xterm", "COLUMNS": "200"}
 _WITHOUT = ("NO_COLOR", "FORCE_COLOR")
+# A console that is closed sends SIGBREAK on Windows, which has no SIGHUP.
+HANG_UP: signal.Signals = getattr(signal, "SIGBREAK" if os.name == "nt" else "SIGHUP")
 
 
 @attrs.frozen
@@ -53,13 +55,22 @@ class Outcome:
     def printed_arguments(self, label: str = "To resume") -> list[str]:
         """Return the arguments of the command that is printed after ``label``."""
         (command,) = re.findall(rf"(?m)^{label}: (.*)$", self.err)
-        program, *arguments = shlex.split(command)
+        program, *arguments = split_command(command)
         assert program == "iotjobs"
         return arguments
 
     def resume(self) -> Outcome:
         """Run the command that is printed after ``To resume``."""
         return run(*self.printed_arguments())
+
+
+def split_command(command: str) -> list[str]:
+    """Return the words of a printed command, as the usual shell of this system reads them."""
+    lexer = shlex.shlex(command, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    if os.name == "nt":  # cmd.exe knows no escapes and no single quotes.
+        lexer.escape, lexer.quotes = "", '"'
+    return list(lexer)
 
 
 def to_names(rows: str) -> list[str]:
@@ -140,7 +151,7 @@ def _signal_handlers(*, in_background: bool) -> Iterator[None]:
     handlers = {
         signal.SIGINT: signal.SIG_IGN if in_background else signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
+        HANG_UP: signal.SIG_DFL,
     }
     previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
@@ -167,6 +178,8 @@ class Terminal:
     """
 
     def __init__(self) -> None:
+        if os.name == "nt":
+            pytest.skip("Windows has no pseudo-terminals that a test could open")
         self.text = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._master, self._slave = os.openpty()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -273,14 +274,17 @@ def test_credentials_that_expire_can_be_renewed(
         "SecretAccessKey": "x",
         "Expiration": soon.isoformat(),
     }
-    script = tmp_path / "credentials.sh"
+    script = tmp_path / "credentials.py"
     script.write_text(f"""\
-        echo >> calls
-        [ $(wc -l < calls) -eq 3 ] && echo 'expired' >&2 && exit 1
-        echo {shlex.quote(json.dumps(keys))}
-    """)
+with open("calls", "a+") as calls:
+    calls.write("x")
+    calls.seek(0)
+    if calls.read() == "xxx":
+        raise SystemExit("expired")
+print({json.dumps(keys)!r})
+""")
     config = tmp_path / "config"
-    config.write_text(f"[default]\ncredential_process = sh {script}\n")
+    config.write_text(f'[default]\ncredential_process = "{sys.executable}" "{script}"\n')
     local_endpoint({JOB_ID: FLEET})
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

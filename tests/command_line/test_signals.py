@@ -10,14 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import FLEET, PAGE, Outcome, call_at_request, interrupt, run, thing_names, to_names
+from commands import (
+    FLEET,
+    HANG_UP,
+    PAGE,
+    Outcome,
+    call_at_request,
+    interrupt,
+    run,
+    thing_names,
+    to_names,
+)
 from support import JOB_ID
 
 from iotjobs_client import AccessDeniedError
 from iotjobs_client.cli._output import OutputFile
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
-CTRL_C, TERMINATE, HANG_UP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+CTRL_C, TERMINATE = signal.SIGINT, signal.SIGTERM
+HANG_UP_CODE = 149 if os.name == "nt" else 129
 
 
 class InterruptedPipe(io.BytesIO):
@@ -60,7 +71,7 @@ def run_interrupted(pipe: InterruptedPipe, **options: Any) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(CTRL_C, 130), (TERMINATE, 143), (HANG_UP, 129)], ids=str
+    ("number", "code"), [(CTRL_C, 130), (TERMINATE, 143), (HANG_UP, HANG_UP_CODE)], ids=str
 )
 def test_a_signal_during_a_request_ends_the_command(
     number: signal.Signals, code: int, local_endpoint: StartLocalEndpoint

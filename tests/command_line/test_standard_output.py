@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import sys
 import threading
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
-from commands import FLEET, PAGE, run, start, thing_names, to_names
+from commands import FLEET, PAGE, run, split_command, start, thing_names, to_names
 from support import JOB_ID
 
 from iotjobs_client import AccessDeniedError
@@ -216,6 +215,6 @@ def test_a_process_writes_rows_to_a_pipe(local_endpoint: StartLocalEndpoint) -> 
     process = start("list", JOB_ID, *options, env={"PYTHONIOENCODING": "ascii"})
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "p\\xfcmp\n")
-    command = shlex.split(err.rpartition("To resume: ")[2])
+    command = split_command(err.rpartition("To resume: ")[2])
     assert command[:3] == ["python", "-m", "iotjobs_client"]
     assert run(*command[3:]).lines == ["b"]

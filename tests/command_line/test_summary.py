@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -164,8 +165,10 @@ def test_rows_of_a_list_give_the_same_summary(
 
 def test_the_title_of_rows_is_their_job(tmp_path: Path) -> None:
     """If the rows do not name it, the title is the name of the file."""
-    for job_id, title in ((JOB_ID, JOB_ID), (None, f"{tmp_path}/rows\\x1b")):
-        file = tmp_path / "rows\x1b"
+    # Windows refuses an escape character in the name of a file.
+    control, escaped = ("\x7f", r"\x7f") if os.name == "nt" else ("\x1b", r"\x1b")
+    for job_id, title in ((JOB_ID, JOB_ID), (None, f"{tmp_path}{os.sep}rows{escaped}")):
+        file = tmp_path / f"rows{control}"
         file.write_text(RowFormatter("ndjson")([make_execution(job_id=job_id)]))
         outcome = run("summary", "--input", str(file))
         assert outcome.lines[0] == f"{title}: 1 execution on 1 thing"
