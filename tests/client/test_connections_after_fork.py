@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import JOB_ID, FleetClient, boto3_client, owning_client
+from support import JOB_ID, FleetClient, boto3_client, owning_client, posix_only
 from urllib3.connection import HTTPConnection
 
 from iotjobs_client import IoTJobsClient
@@ -49,6 +49,7 @@ def list_all(client: IoTJobsClient) -> None:
     assert list(client.list_job_executions_for_job(JOB_ID)) == FLEET
 
 
+@posix_only("Windows has no fork()")
 @pytest.mark.parametrize("kind", ["owned", "borrowed", "borrowed in the child"])
 def test_a_child_opens_a_connection_of_its_own(kind: str, connects: list[HTTPConnection]) -> None:
     """The child opens one connection, and the parent continues with its own."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path

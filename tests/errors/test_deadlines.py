@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -14,14 +13,19 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import HTTPClientError
-from support import JOB_ID, ScriptedClient, boto3_client, owning_client, wait_until
+from support import (
+    JOB_ID,
+    ScriptedClient,
+    boto3_client,
+    owning_client,
+    posix_only,
+    wait_until,
+)
 
 from iotjobs_client import CredentialsError, IoTJobsClient, TransportError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="Windows runs no signal handler during a request"
-)
+during_a_request = posix_only("Windows runs no signal handler during a request")
 FLEET = make_fleet(600)
 MODES: list[Any] = ["legacy", "standard", "adaptive"]
 
@@ -51,6 +55,7 @@ def deadline_once(condition: Callable[[], bool]) -> Iterator[None]:
         signal.signal(signal.SIGUSR1, previous)
 
 
+@during_a_request
 @pytest.mark.parametrize("kind", ["owned", "borrowed", "wrapped"])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_deadline_ends_the_request_at_once(mode: Any, kind: str) -> None:
@@ -78,6 +83,7 @@ def test_a_deadline_ends_the_request_at_once(mode: Any, kind: str) -> None:
         assert [*found, *executions] == FLEET
 
 
+@during_a_request
 def test_a_deadline_while_credentials_are_fetched_passes_through(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,7 +14,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from support import JOB_ID, FleetClient, held_response, list_rest, wait_until
+from support import JOB_ID, FleetClient, held_response, list_rest, posix_only, wait_until
 
 from iotjobs_client import IoTJobsClient, JobExecutionSummary
 from iotjobs_client.testing import Fault, LocalEndpoint, make_fleet
@@ -53,6 +53,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[list[str], str | None, list[
 
 
 with_and_without_prefetch = pytest.mark.parametrize("flags", [[], ["prefetch"]], ids=str)
+needs_fork = posix_only("Windows has no fork()")
 
 
 def wait_for_requests(endpoint: LocalEndpoint, number: int) -> None:
@@ -85,6 +86,7 @@ def wait_for_line(process: subprocess.Popen[str], line: str) -> None:
     assert f"{line}\n" in iter(process.stdout.readline, "")
 
 
+@posix_only("Windows cannot send a signal to one process")
 @pytest.mark.parametrize(
     "number",
     [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.one_python)],
@@ -122,6 +124,7 @@ def test_a_signal_that_raises_leaves_the_iterator_consistent(
         assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
+@posix_only("Windows has no alarms that interrupt at any instruction")
 @with_and_without_prefetch
 def test_interrupts_at_any_instruction_lose_no_execution(flags: list[str]) -> None:
     """A thousand alarms that raise at random moments lose and repeat no execution."""
@@ -131,6 +134,7 @@ def test_interrupts_at_any_instruction_lose_no_execution(flags: list[str]) -> No
     assert resume_token is None
 
 
+@needs_fork
 @with_and_without_prefetch
 def test_after_a_fork_both_processes_continue(flags: list[str]) -> None:
     """Each process has its own connections, so neither reads the other's responses."""
@@ -140,6 +144,7 @@ def test_after_a_fork_both_processes_continue(flags: list[str]) -> None:
         assert found + [e.thing_name for e in list_rest(endpoint.url, resume_token)] == NAMES
 
 
+@needs_fork
 @with_and_without_prefetch
 def test_a_forked_process_does_not_wait_for_a_request(flags: list[str]) -> None:
     """The thread that made the request does not exist in the forked process."""

@@ -12,7 +12,7 @@ from typing import Any
 import cloudpickle
 import pytest
 from botocore.config import Config
-from support import JOB_ID, ONCE
+from support import JOB_ID, ONCE, posix_only
 
 from iotjobs_client import IoTJobsClient, JobExecutionStatus, ResourceNotFoundError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
@@ -78,7 +78,10 @@ def by_cloudpickle() -> Iterator[Call]:
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-@pytest.mark.parametrize("start", [forked, spawned, by_cloudpickle])
+@pytest.mark.parametrize(
+    "start",
+    [pytest.param(forked, marks=posix_only("Windows has no fork()")), spawned, by_cloudpickle],
+)
 def test_objects_arrive_unchanged_in_other_processes(
     service: LocalEndpoint, start: Callable[[], Any]
 ) -> None:

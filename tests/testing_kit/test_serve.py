@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from support import owning_client, wait_until
+from support import owning_client, posix_only, wait_until
 
 from iotjobs_client import ThrottlingError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
@@ -27,9 +27,7 @@ from iotjobs_client.testing._serve import main
 
 NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK is Ctrl-Break, which only Windows has.
 SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-needs_signals = pytest.mark.skipif(
-    os.name == "nt", reason="Windows cannot send a signal to one process or thread"
-)
+needs_signals = posix_only("Windows cannot send a signal to one process or thread")
 
 
 @pytest.fixture(autouse=True)
