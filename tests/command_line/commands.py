@@ -14,6 +14,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, TextIO
 
 import attrs
@@ -285,6 +287,36 @@ class Clock:
         self.now += seconds
         if self.now % 10 == 0 and self._events:
             self._events.pop(0)()
+
+
+def use_credential_process(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, *, failing_call: int, message: str
+) -> None:
+    """Get the credentials from a program that botocore calls for each request.
+
+    Args:
+        monkeypatch: The fixture that sets the environment.
+        folder: The folder for the files of the program.
+        failing_call: The number of the call that fails, counted from 1.
+        message: What the program then says.
+    """
+    soon = datetime.now(timezone.utc) + timedelta(minutes=5)  # botocore renews them each time.
+    keys = {
+        "Version": 1,
+        "AccessKeyId": "x",
+        "SecretAccessKey": "x",
+        "Expiration": soon.isoformat(),
+    }
+    script, calls, config = (folder / name for name in ("credentials.sh", "calls", "config"))
+    script.write_text(f"""\
+        echo >> {calls}
+        [ $(wc -l < {calls}) -eq {failing_call} ] && echo {shlex.quote(message)} >&2 && exit 1
+        echo {shlex.quote(json.dumps(keys))}
+    """)
+    config.write_text(f"[default]\ncredential_process = sh {script}\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
 
 
 def interrupt() -> None:

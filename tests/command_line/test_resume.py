@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import boto3
 import pytest
-from commands import FLEET, PAGE, run, thing_names, to_names
+from commands import FLEET, PAGE, run, thing_names, to_names, use_credential_process
 from support import JOB_ID
 
 from iotjobs_client import AccessDeniedError, InvalidRequestError, ResourceNotFoundError
@@ -266,28 +263,8 @@ def test_credentials_that_expire_can_be_renewed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An error of the credential process after two pages prints the command that resumes."""
-    soon = datetime.now(timezone.utc) + timedelta(minutes=5)  # botocore renews them each time.
-    keys = {
-        "Version": 1,
-        "AccessKeyId": "x",
-        "SecretAccessKey": "x",
-        "Expiration": soon.isoformat(),
-    }
-    script = tmp_path / "credentials.py"
-    script.write_text(f"""\
-with open("calls", "a+") as calls:
-    calls.write("x")
-    calls.seek(0)
-    if calls.read() == "xxx":
-        raise SystemExit("expired")
-print({json.dumps(keys)!r})
-""")
-    config = tmp_path / "config"
-    config.write_text(f'[default]\ncredential_process = "{sys.executable}" "{script}"\n')
     local_endpoint({JOB_ID: FLEET})
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    use_credential_process(monkeypatch, tmp_path, failing_call=3, message="expired")
     monkeypatch.chdir(tmp_path)
     first = run("list", JOB_ID, PAGE, option, boto3_session=boto3.Session())
     assert first.code == 1

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import boto3
 import pytest
-from commands import FLEET, PAGE, Clock, run, thing_names
+from commands import FLEET, PAGE, Clock, run, thing_names, use_credential_process
 from support import JOB_ID
 
 from iotjobs_client import ThrottlingError
 from iotjobs_client.testing import Fault, make_execution
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
+UNAVAILABLE = "Received non 200 response 503 from the metadata service"
 each_command = pytest.mark.parametrize("command", ["list", "summary", "wait"])
 
 
@@ -63,23 +64,32 @@ def test_an_unreachable_service_is_reported_at_once(
 
 
 @each_command
-def test_credentials_that_cannot_be_read_are_reported_at_once(
+def test_unavailable_credentials_are_reported_at_once(
     command: str,
     local_endpoint: StartLocalEndpoint,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Their source may answer later, but before the first response it is probably wrong."""
+    """Their source may respond later, but before the first response it is probably wrong."""
     clock = Clock(monkeypatch)
-    config = tmp_path / "config"
-    config.write_text("[default]\ncredential_process = false\n")
     endpoint = local_endpoint({JOB_ID: FLEET})
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    use_credential_process(monkeypatch, tmp_path, failing_call=1, message=UNAVAILABLE)
     outcome = run(command, JOB_ID, boto3_session=boto3.Session())
     assert (outcome.code, endpoint.requests, clock.now) == (1, [], 0)
+    assert UNAVAILABLE in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_credentials_that_become_unavailable_are_read_again(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first response, such an error is repeated as others are."""
+    clock = Clock(monkeypatch)
+    local_endpoint({JOB_ID: FLEET})
+    use_credential_process(monkeypatch, tmp_path, failing_call=3, message=UNAVAILABLE)
+    outcome = run("list", JOB_ID, PAGE, boto3_session=boto3.Session())
+    assert (outcome.code, outcome.names, clock.now) == (0, thing_names(FLEET), 5)
+    assert outcome.err.endswith("; will retry\n")
 
 
 @each_command
