@@ -95,6 +95,18 @@ def test_a_prompt_without_a_terminal_is_explained(command: str, endpoint: LocalE
     assert endpoint.requests == []
 
 
+def test_only_a_line_that_was_drawn_is_erased(endpoint: LocalEndpoint) -> None:
+    """If the user ends the prompt with Ctrl-D, its line stays above the message."""
+
+    def ask(prompt: str) -> str:
+        sys.stderr.write(prompt)
+        raise EOFError
+
+    outcome = Terminal().run("list", JOB_ID, boto3_session=make_session(ask))
+    assert (outcome.code, outcome.out) == (1, f"{PROMPT}\r\n{NO_TERMINAL}\r\n")
+    assert endpoint.requests == []
+
+
 def test_a_process_without_a_terminal_is_explained(endpoint: LocalEndpoint) -> None:
     """This is so in a real process too, as in a CI job."""
     process = start(

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 from commands import FLEET, PAGE, Clock, run
 from support import JOB_ID, PAUSED
@@ -184,6 +185,13 @@ def test_a_dash_reads_rows_from_standard_input(
     outcome = run("summary", "--input", "-", stdin=rows.replace("\n", "\n\n \n"))
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == run("summary", JOB_ID).out
+
+
+def test_a_dash_that_is_repeated_reads_rows_once() -> None:
+    """Two readers would each get a part of the rows."""
+    rows = RowFormatter("ndjson")([attrs.evolve(e, job_id=JOB_ID) for e in make_fleet(300)])
+    outcome = run("summary", "--input=-", "--input=-", stdin=rows)
+    assert (outcome.code, outcome.lines[0]) == (0, f"{JOB_ID}: 300 executions on 300 things")
 
 
 @pytest.mark.parametrize("output_format", ["ndjson", "csv"])
