@@ -307,13 +307,18 @@ def use_credential_process(
         "SecretAccessKey": "x",
         "Expiration": soon.isoformat(),
     }
-    script, calls, config = (folder / name for name in ("credentials.sh", "calls", "config"))
+    script, calls, config = (folder / name for name in ("credentials.py", "calls", "config"))
     script.write_text(f"""\
-        echo >> {calls}
-        [ $(wc -l < {calls}) -eq {failing_call} ] && echo {shlex.quote(message)} >&2 && exit 1
-        echo {shlex.quote(json.dumps(keys))}
-    """)
-    config.write_text(f"[default]\ncredential_process = sh {script}\n")
+import sys
+
+with open({str(calls)!r}, "a+") as calls:
+    calls.write("x")
+    calls.seek(0)
+    if len(calls.read()) == {failing_call}:
+        sys.exit({message!r})
+print({json.dumps(keys)!r})
+""")
+    config.write_text(f'[default]\ncredential_process = "{sys.executable}" "{script}"\n')
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))

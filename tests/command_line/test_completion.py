@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import run
+from support import session
 
 SHELLS = ["bash", "zsh", "fish"]
 INSTALLED = shutil.which("iotjobs", path=str(Path(sys.executable).parent))
@@ -72,6 +73,7 @@ def test_a_broken_configuration_has_no_profiles(
     """The shell would show a traceback in the line that the user types."""
     config = tmp_path / "config"
     config.write_text("[profile production\n")
+    session()  # The session that the tests share is made before, because it reads the file.
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     assert complete(shell, "list", "--profile", "pr") == []
 

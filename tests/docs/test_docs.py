@@ -20,9 +20,9 @@ from support import JOB_ID
 import iotjobs_client.rollout
 import iotjobs_client.testing.fixtures
 from iotjobs_client import (
+    AccessDeniedError,
     InvalidArgumentError,
     JobExecutionSummary,
-    ServiceUnavailableError,
     exceptions,
 )
 from iotjobs_client.cli._app import iotjobs
@@ -251,11 +251,11 @@ def test_the_commands_in_the_readme_are_valid(monkeypatch: pytest.MonkeyPatch) -
     """Their options exist, so the commands get as far as building a client."""
     reached: list[str] = []
 
-    def client(*_: object) -> None:
+    def client(**_: object) -> None:
         reached.append("client")
         raise InvalidArgumentError("enough")
 
-    monkeypatch.setattr("iotjobs_client.cli._app._client", client)
+    monkeypatch.setattr("iotjobs_client.cli._app.IoTJobsClient", client)
     # A plot imports NumPy, which cannot be imported again after a test that restores sys.modules.
     monkeypatch.setattr("iotjobs_client.cli._plot.prepare_plot", lambda _: None)
     commands = re.findall(r"(?m)^iotjobs (.*?)(?: &&.*)?$", text_of("README.md"))
@@ -303,14 +303,53 @@ def bash_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("bash_folder")
-def test_the_shell_does_what_its_page_shows(
-    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_shell_does_what_its_page_shows(local_endpoint: StartLocalEndpoint) -> None:
     """Each command prints what the page on the command line shows."""
     # The page shows an error at its fifth request, which is the one for a second page.
-    local_endpoint({JOB_ID: make_fleet(1000)}, faults={5: ServiceUnavailableError})
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    local_endpoint({JOB_ID: make_fleet(1000)}, faults={5: AccessDeniedError})
     assert run_sessions("docs/automation.md") == 10
+
+
+AWS_STAND_IN = """#!/usr/bin/env bash
+echo "$*" >> aws.log
+case "$2" in
+    list-jobs) printf 'firmware-42\trepair-1\n';;
+    describe-job-execution) echo '{"reason": "disk full"}';;
+esac
+"""
+
+
+def test_the_recipes_for_operators_do_what_their_page_shows(
+    local_endpoint: StartLocalEndpoint, bash_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands print what the page shows, and call the AWS CLI with the right arguments."""
+    local_endpoint({JOB_ID: make_fleet(1000), "repair-1": make_fleet(300)})
+    (bash_folder / "aws").write_text(AWS_STAND_IN)
+    (bash_folder / "aws").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bash_folder}{os.pathsep}{os.environ['PATH']}")
+    assert run_sessions("docs/operations.md") == 10
+    calls = (bash_folder / "aws.log").read_text().splitlines()
+    added = [call for call in calls if "add-thing-to-thing-group" in call]
+    jobs = [call.split("--targets ")[1].split() for call in calls if "create-job" in call]
+    failed = [e for e in make_fleet(1000) if e.status in ("FAILED", "TIMED_OUT")]
+    assert [call.rpartition(" ")[2] for call in added] == [e.thing_name for e in failed]
+    assert [len(targets) for targets in jobs] == [100, 12]
+    assert [arn for targets in jobs for arn in targets] == [e.thing_arn for e in failed]
+
+
+def test_the_steps_of_a_workflow_write_the_summary(
+    local_endpoint: StartLocalEndpoint, bash_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps on the page for operators wait, keep the rows, and show the summary."""
+    local_endpoint({JOB_ID: make_fleet(300, statuses=["SUCCEEDED", "FAILED"])})
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(bash_folder / "summary.md"))
+    page = text_of("docs/operations.md")
+    (first,) = re.findall(r"(?m)^- run: (.*)$", page)
+    (second,) = re.findall(r"(?ms)^  run: \|\n(.*?)^- if", page)
+    assert subprocess.run(["bash", "-ec", first], check=False, capture_output=True).returncode == 3
+    subprocess.run(["bash", "-ec", second], check=True)
+    assert (bash_folder / "summary.md").read_text().startswith("```\nfirmware-42: 300 executions")
+    assert len((bash_folder / "rows.csv").read_text().splitlines()) == 301
 
 
 def test_the_report_of_the_tutorial_survives_a_fault_and_resumes(bash_folder: Path) -> None:

@@ -34,7 +34,7 @@ if os.name == "nt":  # Windows cannot change the zone of a process.
     ZONES = {"zone of the machine": ""}
 
 
-@pytest.fixture(autouse=True, params=ZONES.values(), ids=ZONES)
+@pytest.fixture(autouse=True, params=ZONES.values(), ids=list(ZONES))
 def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run the test in a process with another local zone than UTC."""
     if os.name == "nt":
