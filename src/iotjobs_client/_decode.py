@@ -58,7 +58,9 @@ def decode(response: Mapping[str, Any], request_id: str | None, job_id: str) -> 
                 executions.append(_to_summary(item, job_id))
         except TimeoutError:
             raise  # A signal handler that enforces a deadline raised it, not datetime.
-        except (ArithmeticError, OSError, ValueError) as error:  # A value is out of its range.
+        except OSError:  # Its text says only that the C library cannot convert the number.
+            problem = f"executionSummaries[{len(executions)}]: a time is out of range"
+        except (ArithmeticError, ValueError) as error:  # A value is out of its range.
             problem = f"executionSummaries[{len(executions)}]: {error}"
         except (AttributeError, LookupError, TypeError):
             problem = f"executionSummaries[{len(executions)}]: not as in the API reference"
