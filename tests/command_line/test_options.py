@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -34,6 +35,7 @@ RETRIED = [
     make_execution("d", "QUEUED", execution_number=1),
 ]
 TIME_RULE = "must be a date with dashes, such as 2026-01-31 or 2026-01-31T12:00Z, or a number with"
+NO_FILE = "Invalid argument" if os.name == "nt" else "No such file"  # The name is not allowed.
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HOURLY = [
     make_execution(f"hour-{hour}", last_updated_at=START + timedelta(hours=hour))
@@ -258,7 +260,7 @@ def test_help_has_an_example(arguments: list[str], texts: list[str]) -> None:
         (["list", JOB_ID, "--output=x.json"], "--output must end in .csv, .ndjson or .jsonl, or"),
         (["list", JOB_ID, "--output=x.csv.gz"], "must end in .csv, .ndjson or .jsonl, or be used"),
         (["list", JOB_ID, "--x\x1b[2J"], r"--x\x1b[2J"),
-        (["summary", "--input=x\x1b[2J\nError:"], r"'--input': 'x\x1b[2J\nError:': No such file"),
+        (["summary", "--input=x\x1b[2J\nError:"], rf"'--input': 'x\x1b[2J\nError:': {NO_FILE}"),
         (["summary", JOB_ID, "--plot=\x1b"], r"must end in .svg or .png, not '\x1b'"),
         (["list", JOB_ID, "--latest", "--max-items=1"], "--latest cannot be used with"),
         (["list", JOB_ID, "--latest", "--resume-token=x"], "--latest cannot be used with"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,8 @@ EXPIRED = {
     "expiry_time": "2020-01-01T00:00:00Z",
 }
 ROLE = "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base"
+# The error of Windows does not name the program.
+NO_SUCH_PROGRAM = "WinError 2" if os.name == "nt" else "/no/such/program"
 WEB_IDENTITY = "role_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /no/such/file"
 
 
@@ -156,7 +159,7 @@ def test_a_container_endpoint(
         pytest.param(ROLE, 403, "AccessDenied", False, id="denied"),
         pytest.param(ROLE, 400, "ExpiredToken", False, id="expired"),
         pytest.param(
-            "credential_process = /no/such/program", 403, "/no/such/program", False, id="process"
+            "credential_process = /no/such/program", 403, NO_SUCH_PROGRAM, False, id="process"
         ),
         pytest.param(WEB_IDENTITY, 403, "/no/such/file", False, id="token-file"),
     ],
