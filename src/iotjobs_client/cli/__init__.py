@@ -16,9 +16,11 @@ _EXIT_INTERRUPTED = 130
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
     # If the shell closed a stream, for example with `>&-`, Python sets it to None.
+    # Windows takes its null device for a terminal, so the status line is written to it.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  (open until exit)
+            devnull = Path(os.devnull).open("w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  (open until exit)
+            setattr(sys, name, devnull)
     try:
         if find_spec("click") is None or find_spec("rich") is None:
             sys.exit("iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'")
