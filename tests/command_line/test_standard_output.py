@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import pytest
 from commands import FLEET, PAGE, run, split_command, start, thing_names, to_names
-from support import JOB_ID
+from support import JOB_ID, posix_only
 
 from iotjobs_client import AccessDeniedError
 from iotjobs_client.cli import main
@@ -149,6 +149,7 @@ def open_closed_pipe() -> TextIO:
     return os.fdopen(writer, "w")
 
 
+@posix_only("Python 3.10 cannot make a pipe of Windows nonblocking")
 def test_a_nonblocking_pipe_gets_all_rows(
     local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

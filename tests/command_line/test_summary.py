@@ -265,5 +265,5 @@ def test_a_missing_input_is_a_wrong_argument(tmp_path: Path) -> None:
     """The message names the option and the file."""
     outcome = run("summary", "--input", str(tmp_path / "rows"))
     assert outcome.code == 2
-    expected = f"'--input': '{tmp_path / 'rows'}': No such file or directory"
+    expected = f"'--input': {str(tmp_path / 'rows')!r}: No such file or directory"
     assert expected in outcome.err
