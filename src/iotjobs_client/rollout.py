@@ -36,6 +36,7 @@ _FAILED = frozenset(
 )
 _WITHDRAWN = frozenset({JobExecutionStatus.REMOVED, JobExecutionStatus.CANCELED})
 _EARLIEST = datetime.min.replace(tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MAX_TIMESTAMP = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp()
 _CURVE_POINTS = 241  # More would not be visible in a plot.
 
@@ -336,7 +337,8 @@ def _curve_points(
         # Rounding could place the last moment before the last update and miss its executions.
         now = last if step == steps else first + (last - first) * step / steps
         yield CurvePoint(
-            datetime.fromtimestamp(min(now, _MAX_TIMESTAMP), timezone.utc),
+            # On Windows, datetime.fromtimestamp() knows only the years 1970 to 3000.
+            _EPOCH + timedelta(seconds=min(now, _MAX_TIMESTAMP)),
             bisect_right(queued_times, now),
             bisect_right(started_times, now),
             {status: bisect_right(times, now) for status, times in ended_times.items()},
