@@ -21,7 +21,7 @@ from iotjobs_client.cli._target import copy_owner_and_mode, find_obstacle
 
 
 class Position(NamedTuple):
-    """Where a listing of several jobs continues.
+    """The place at which a listing of several jobs continues.
 
     Attributes:
         job_ids: The jobs that are left, the one to continue first.
