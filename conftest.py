@@ -56,6 +56,12 @@ def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """Run the tests with the mark ``anyio``, which are coroutines, on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
 def service(
     request: pytest.FixtureRequest,
     local_endpoint: StartLocalEndpoint,
