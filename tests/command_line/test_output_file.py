@@ -235,7 +235,8 @@ def test_another_open_stream_is_not_replaced(
     file, link = tmp_path / "log", tmp_path / "link.svg"
     with file.open("w") as log:
         log.write("earlier\n")
-        link.symlink_to(f"/proc/self/fd/{log.fileno()}")
+        link.symlink_to("inner")
+        (tmp_path / "inner").symlink_to(f"/proc/self/fd/{log.fileno()}")
         options = ["--format=names", "--output"] if command == "list" else ["--plot"]
         outcome = run(command, JOB_ID, *options, str(link))
     assert outcome.code == 1

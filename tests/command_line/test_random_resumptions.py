@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from unittest import mock
 
 import click
 import pytest
@@ -52,8 +53,11 @@ class Resumptions(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.file = Path(self.folder.name) / "rows"
         self.printed: list[Command] = []
+        self.fsync = mock.patch("os.fsync")  # It is slow, and nothing here notices it.
+        self.fsync.start()
 
     def teardown(self) -> None:
+        self.fsync.stop()
         self.folder.cleanup()
 
     def contents(self) -> dict[str, str]:
