@@ -18,7 +18,7 @@ JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 LARGEST_PAGE = 250
 _LOWEST_RATE, _HIGHEST_RATE = 0.001, 1_000_000
 # Any other value may contain a credential, such as the response of STS.
-_SHOWN = (str, bytes, Real, datetime, type, type(None))
+_SHOWN = (str, Real, datetime, type, type(None))
 _short = Repr()
 _short.maxstring = _short.maxother = 100
 
@@ -29,7 +29,8 @@ def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
     Args:
         name: The name of the parameter, or a description if the caller passed a part of one.
         rule: What the argument must be.
-        value: What it is. The message shows a string or a number, and the type of anything else.
+        value: What it is. The message shows a text, a number, a time, a class or ``None``, and the
+            type of anything else.
     """
     text = f"an object of type {type(value).__name__}"
     if isinstance(value, _SHOWN):

@@ -222,9 +222,8 @@ def _prepare_request(request: Any, **_: object) -> None:
     for header, credential in _CREDENTIALS.items():
         if not _header(request, header).isprintable():
             # http.client would refuse the header, and repeat its value in the error.
-            raise CredentialsError(
-                f"the {credential} contains a line break or another control character"
-            )
+            rule = "a character that no header can have, such as a line break"
+            raise CredentialsError(f"the {credential} contains {rule}")
     agent = f"{_header(request, 'User-Agent')} iotjobs-client/{__version__}"
     request.headers["User-Agent"] = agent.strip()
 

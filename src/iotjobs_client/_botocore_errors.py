@@ -106,12 +106,12 @@ _UNOBTAINABLE = (EOFError, FileNotFoundError, PermissionError, RuntimeError, Val
 _TEMPORARY = re.compile(r"non 200 response (429|5\d\d)|response did not contain: access_key, ")
 
 
-def from_botocore(error: Exception) -> IoTJobsError | None:  # noqa: PLR0911  (a flat list)
+def _from_botocore(error: Exception) -> IoTJobsError | None:
     """Return our error for one of botocore's; ``None`` for an error that is not botocore's."""
     names = _botocore_bases(error)
     # To obtain credentials botocore may call STS or SSO, run a program or read a file.
     if _is_raised_in("botocore.credentials", error) and (names or isinstance(error, _UNOBTAINABLE)):
-        return _credentials_error(error, f"{type(error).__name__}: {error}")
+        return CredentialsError(f"{type(error).__name__}: {error}")
     if "ClientError" in names:
         return _from_response(getattr(error, "response", None))
     if _is_raised_in("botocore.parsers", error):
@@ -122,17 +122,7 @@ def from_botocore(error: Exception) -> IoTJobsError | None:  # noqa: PLR0911  (a
     if _is_of_ca_bundle(error):
         return ConfigurationError(str(error))
     kind = _kind(names)
-    if kind is None:
-        return None
-    if issubclass(kind, CredentialsError):
-        return _credentials_error(error, str(error))
-    return kind(str(error))
-
-
-def _credentials_error(error: Exception, text: str) -> CredentialsError:
-    ours = CredentialsError(text)
-    ours.is_retryable = any(map(_is_temporary, _chain(error)))
-    return ours
+    return None if kind is None else kind(str(error))
 
 
 def _botocore_bases(error: BaseException) -> list[str]:
@@ -148,7 +138,9 @@ def _kind(names: Sequence[str]) -> type[IoTJobsError] | None:
 def raise_mapped(error: Exception) -> Never:
     """Raise our error from one of botocore's; raise any other error again as it is."""
     error = wrapped_error(error) or error
-    ours = from_botocore(error)
+    ours = _from_botocore(error)
+    if isinstance(ours, CredentialsError):
+        ours.is_retryable = any(map(_is_temporary, _chain(error)))
     try:
         if ours is None:
             raise error

@@ -20,14 +20,14 @@ def _setter(member: str) -> Any:
 
 
 _UTC = timezone.utc
-_from_epoch = datetime.fromtimestamp
+_epoch = datetime.fromtimestamp
 _new = JobExecutionSummary.__new__
 _set_thing_arn = _setter("thing_arn")
 _set_status = _setter("status")
 _set_execution_number = _setter("execution_number")
 _set_queued_at = _setter("queued_at")
 _set_started_at = _setter("started_at")
-_set_last_updated_at = _setter("last_updated_at")
+_set_updated_at = _setter("last_updated_at")
 _set_retry_attempt = _setter("retry_attempt")
 _set_job_id = _setter("job_id")
 _STATUSES = {status.value: status for status in JobExecutionStatus}
@@ -75,33 +75,25 @@ def _to_summary(item: Any, job_id: str) -> JobExecutionSummary:
     # are set through their slots, by setters that are looked up once, above. Together this takes a
     # third less time per execution.
     member = item["jobExecutionSummary"].get
-    thing_arn, status = item.get("thingArn"), member("status")
+    arn, status = item.get("thingArn"), member("status")
     number, attempt = member("executionNumber"), member("retryAttempt")
     queued, started, updated = member("queuedAt"), member("startedAt"), member("lastUpdatedAt")
     new = _new(JobExecutionSummary)
-    _set_thing_arn(
-        new, thing_arn if thing_arn and type(thing_arn) is str else check_thing_arn(thing_arn)
-    )
+    _set_thing_arn(new, arn if arn and type(arn) is str else check_thing_arn(arn))
     _set_status(new, _STATUSES.get(status) or JobExecutionStatus(status))
     _set_execution_number(new, number if type(number) is int else to_optional_int(number))
-    _set_queued_at(
-        new, _from_epoch(queued, _UTC) if type(queued) is float else _to_datetime(queued)
-    )
-    _set_started_at(
-        new, _from_epoch(started, _UTC) if type(started) is float else _to_datetime(started)
-    )
-    _set_last_updated_at(
-        new, _from_epoch(updated, _UTC) if type(updated) is float else _to_datetime(updated)
-    )
+    _set_queued_at(new, _epoch(queued, _UTC) if type(queued) is float else _to_time(queued))
+    _set_started_at(new, _epoch(started, _UTC) if type(started) is float else _to_time(started))
+    _set_updated_at(new, _epoch(updated, _UTC) if type(updated) is float else _to_time(updated))
     _set_retry_attempt(new, attempt if type(attempt) is int else to_optional_int(attempt))
     _set_job_id(new, job_id)
     return new
 
 
-def _to_datetime(value: Any) -> datetime | None:
+def _to_time(value: Any) -> datetime | None:
     """Convert whole seconds since 1970, ISO 8601 or a datetime."""
     if type(value) is int:
-        return _from_epoch(value, _UTC)
+        return _epoch(value, _UTC)
     if isinstance(value, str):  # Python 3.10 does not parse "Z".
         value = datetime.fromisoformat(value.replace("Z", "+00:00"))
     return to_utc(value)

@@ -249,7 +249,7 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "session": (partial(_has, "client"), "a boto3 Session or None"),
     "region_name": (_is_str, "a str or None"),
     "profile_name": (_is_str, "a str or None"),
-    "endpoint_url": (_is_url, "a URL that begins with http:// or https://, or None"),
+    "endpoint_url": (_is_url, "an http or https URL, or None"),
     "config": (partial(_has, "merge"), "a botocore Config or None"),
 }
 

@@ -70,7 +70,9 @@ class IoTJobsError(Exception):
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute, without credentials that the service may have repeated in it."""
-        super().__setattr__(name, redact(value) if isinstance(value, str) else value)
+        if isinstance(value, str) and name != "resume_token":  # A token must stay complete.
+            value = redact(value)
+        super().__setattr__(name, value)
 
     def __str__(self) -> str:
         """One line: what failed, and for which job."""

@@ -178,8 +178,7 @@ class _Listing(Generic[_T]):
         items = () if response.executions and not executions else self.to_items(page)
         remaining = [*reversed(items)]
         taken = map(remaining.pop, repeat(-1))
-        if left is not None:
-            left -= len(executions)
+        left = None if left is None else left - len(executions)
         following_call = self._next(following, left, seen)
         return _Page(position, executions, len(items), remaining, taken, end, following_call)
 

@@ -27,7 +27,7 @@ class TestOptions:
             ({"client": ScriptedClient(), "session": boto3.Session()}, "without session"),
             ({"region_name": 5}, "region_name must be a str or None, not 5"),
             ({"profile_name": 5.5}, "profile_name must be a str or None, not 5.5"),
-            ({"endpoint_url": 5}, "endpoint_url must be a URL that begins with http://.*, not 5"),
+            ({"endpoint_url": 5}, "endpoint_url must be an http or https URL, or None, not 5"),
             ({"endpoint_url": "no url"}, "endpoint_url must be .*, not 'no url'"),
             ({"endpoint_url": "127.0.0.1:5000"}, "endpoint_url must be"),
             ({"endpoint_url": "ftp://127.0.0.1"}, "endpoint_url must be"),

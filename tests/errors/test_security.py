@@ -157,6 +157,7 @@ def test_a_password_in_an_endpoint_url_is_not_revealed() -> None:
     ):
         with pytest.raises(InvalidArgumentError) as refused:
             IoTJobsClient(endpoint_url=url)
+        assert "or None, not 'ftp://…@example.com'" in str(refused.value)
         assert "hun" not in str(refused.value)
         assert "ter2" not in str(refused.value)
         client = IoTJobsClient(endpoint_url=url.replace("ftp:", "http:"), profile_name="me@corp")

@@ -16,10 +16,16 @@ from listings import (
     four_forms,  # noqa: F401  (an autouse fixture)
     make_executions,
     paginate,
+    throttling_error,
 )
 from support import JOB_ID, FleetClient, ScriptedClient, forge
 
-from iotjobs_client import InvalidArgumentError, IoTJobsClient, JobExecutionSummary
+from iotjobs_client import (
+    InvalidArgumentError,
+    IoTJobsClient,
+    JobExecutionSummary,
+    ThrottlingError,
+)
 from iotjobs_client.testing import make_execution, make_fleet, make_response
 
 
@@ -182,6 +188,18 @@ def test_a_token_is_made_without_an_import(monkeypatch: pytest.MonkeyPatch) -> N
         patch.setattr(builtins, "__import__", fail)
         token = executions.resume_token
     assert token is not None
+
+
+def test_a_long_token_of_an_error_is_complete() -> None:
+    """An error cuts and redacts long texts, but not its token."""
+    fleet = make_fleet(4)
+    client = ScriptedClient(make_response(fleet[:2], "t" * 9_000), throttling_error())
+    executions = iter(paginate(client))
+    with pytest.raises(ThrottlingError) as caught:
+        list(executions)
+    assert caught.value.resume_token == executions.resume_token
+    rest = paginate(ScriptedClient(make_response(fleet[2:])), resume_token=executions.resume_token)
+    assert list(rest) == fleet[2:]
 
 
 def test_the_token_of_the_service_is_sent_back_unchanged() -> None:

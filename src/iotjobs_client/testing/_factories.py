@@ -8,7 +8,7 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from iotjobs_client._arguments import is_object, to_int, to_utc, wrong_argument
+from iotjobs_client._arguments import broken_rule, is_object, to_int, to_utc, wrong_argument
 from iotjobs_client._statuses import to_status
 from iotjobs_client.models import JobExecutionStatus, JobExecutionSummary
 
@@ -124,8 +124,8 @@ def make_fleet(
         if not isinstance(weight, (int, float)) or not 0 <= weight < inf:
             raise wrong_argument("a weight in statuses", "a number of at least 0", weight)
     if not sum(weights.values()):
-        rule = "one status or more with a weight above 0, or None"
-        raise wrong_argument("statuses", rule, chosen)
+        rule = "be one status or more with a weight above 0, or None"
+        raise broken_rule("statuses", rule)
     random = Random(seed)  # noqa: S311  (no secret depends on it)
     drawn = random.choices(list(weights), list(weights.values()), k=size)
     return [_make_fleet_member(random, number, status) for number, status in enumerate(drawn)]

@@ -159,7 +159,7 @@ def to_status_and_code(error: ServiceError) -> tuple[int, str]:
     if not issubclass(mapped, kind):
         name = f"the code and the HTTP status for {kind.__name__}"
         rule = f"a pair that maps to it and not to {mapped.__name__}"
-        raise wrong_argument(name, rule, (code, status))
+        raise wrong_argument(name, rule, f"{code} {status}")
     return status, code
 
 
