@@ -182,6 +182,12 @@ def test_a_single_moment_is_visible() -> None:
     assert 0 < right - left < 0.01  # days
 
 
+def test_a_line_of_many_points_has_no_markers() -> None:
+    """The markers of 241 points would hide the dashes that distinguish the lines."""
+    figure = _plot._figure(JOB_ID, summarize(FLEET))
+    assert {line.get_marker() for axes in figure.axes for line in axes.lines} == {""}
+
+
 @pytest.mark.parametrize("fleet", [[], [make_execution("a", queued_at=None)]])
 def test_a_plot_without_times_says_so(fleet: list[JobExecutionSummary]) -> None:
     """A text stands in place of the lines, and the axis has no ticks."""

@@ -13,7 +13,7 @@ from commands import FLEET, PAGE, Clock, run
 from support import JOB_ID, PAUSED
 
 from iotjobs_client import AccessDeniedError, JobExecutionStatus, ThrottlingError
-from iotjobs_client.cli._rows import RowFormatter
+from iotjobs_client.cli._rows import RowFormatter, read_rows
 from iotjobs_client.testing import make_execution, make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
@@ -142,6 +142,16 @@ def test_errors_that_do_not_pass_end_the_command(
     outcomes = [run("summary", JOB_ID) for _ in range(2)]
     assert [outcome.code for outcome in outcomes] == [1, 1]
     assert [len(outcome.err.splitlines()) for outcome in outcomes] == [10, 1]
+
+
+def test_a_quoted_cell_of_csv_is_read_back_whole(tmp_path: Path) -> None:
+    """A cell that would be a formula has a quote in the file, which is no part of the value."""
+    file = tmp_path / "rows.csv"
+    execution = make_execution(job_id="-42", thing_arn="=1+1")
+    file.write_text(RowFormatter("csv")([execution]))
+    with file.open() as stream:
+        (read,) = read_rows([stream])
+    assert (read.job_id, read.thing_arn) == ("-42", "=1+1")
 
 
 @pytest.mark.parametrize("output_format", ["ndjson", "csv"])
