@@ -243,7 +243,7 @@ def test_help_has_an_example(arguments: list[str], texts: list[str]) -> None:
         (["list", JOB_ID, "--resume-token=x"], "--resume-token must be complete and unchanged"),
         (["list", JOB_ID, "--requests-per-second=0"], "'--requests-per-second': 0.0 is not in"),
         (["list", JOB_ID, "--requests-per-second=nan"], "--requests-per-second must be a number"),
-        (["list", JOB_ID, "--endpoint-url=x"], "--endpoint-url must be a URL that begins with"),
+        (["list", JOB_ID, "--endpoint-url=x"], "--endpoint-url must be an http or https URL"),
         (["list", JOB_ID, "--status=fail"], "'--status': 'FAIL' is not one of QUEUED, "),
         (["list", JOB_ID, "--status=failed,"], "'--status': '' is not one of QUEUED, "),
         (["list", JOB_ID, "--format=xml"], "'-f' / '--format': 'xml' is not one of 'table', "),

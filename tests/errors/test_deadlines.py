@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -26,8 +28,19 @@ from iotjobs_client import CredentialsError, IoTJobsClient, TransportError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
 during_a_request = posix_only("Windows runs no signal handler during a request")
+# urllib3 leaves the socket of an interrupted request to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 FLEET = make_fleet(600)
 MODES: list[Any] = ["legacy", "standard", "adaptive"]
+
+
+@pytest.fixture(autouse=True)
+def interrupted_sockets() -> Iterator[None]:
+    """Collect the open sockets of interrupted requests before the next test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 class Deadline(Exception):  # noqa: N818  (it is an outcome, not a fault)
