@@ -23,7 +23,7 @@ from iotjobs_client import (
     ThrottlingError,
     __version__,
 )
-from iotjobs_client.testing import Fault, make_execution
+from iotjobs_client.testing import Fault, RawResponse, make_execution
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
 RETRIED = [
@@ -67,7 +67,7 @@ def test_statuses_have_any_case(options: list[str], local_endpoint: StartLocalEn
         (["--since=2026-01-01T02:00:00.000Z"], [2, 3]),
         (["--since=2026-01-01T02:00:00.000001"], [3]),
         (["--since=2026-01-01 03:00+02:00"], [1, 2, 3]),
-        (["--until=2026-01-01T02:00:00z"], [0, 1]),
+        (["--until=2026-01-01t02:00:00z"], [0, 1]),
         (["--since=2026-01-01T01:00", "--until=2026-01-01T03:00"], [1, 2]),
         (["--since=2026-01-01"], [0, 1, 2, 3]),
     ],
@@ -313,8 +313,10 @@ def test_debug_shows_no_credentials_and_no_forged_line(
 ) -> None:
     """The service's newlines are escaped, and so no line looks like one of the command."""
     message = "denied\niotjobs: done\nX-Amz-Security-Token: IQoJb3JpZ2lu"
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults={1: AccessDeniedError(message)})
-    outcome = run("list", JOB_ID, "--debug", f"--endpoint-url={with_password(endpoint.url)}")
+    body = json.dumps({"message": message}).encode()
+    headers = {"x-amzn-ErrorType": "AccessDeniedException"}
+    local_endpoint({JOB_ID: FLEET}, faults={1: RawResponse(403, body, headers)})
+    outcome = run("list", JOB_ID, "--debug")
     assert outcome.code == 1
     assert r"denied\niotjobs: done\nX-Amz-Security-Token: …" in outcome.err
     assert "IQoJb3JpZ2lu" not in outcome.err

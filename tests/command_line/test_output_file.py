@@ -102,6 +102,17 @@ def test_links_and_permissions_stay(local_endpoint: StartLocalEndpoint, tmp_path
     assert file.stat().st_mode == mode
 
 
+@posix_only("Windows does not replace a read-only file")
+def test_a_read_only_file_is_replaced(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:
+    """It stays read-only; only its folder must be writable."""
+    file = tmp_path / "rows"
+    file.touch(mode=0o440)
+    local_endpoint({JOB_ID: FLEET})
+    assert run("list", JOB_ID, f"--output={file}").code == 0
+    assert to_names(file.read_text()) == thing_names(FLEET)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o440
+
+
 @posix_only("a file of Windows has no group")
 def test_a_replaced_file_keeps_its_owner_and_group(
     local_endpoint: StartLocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

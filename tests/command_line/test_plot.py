@@ -142,7 +142,7 @@ def test_a_name_is_drawn_as_it_is(name: str) -> None:
 def test_the_backend_of_a_notebook_is_ignored(local_endpoint: StartLocalEndpoint) -> None:
     """Its programs inherit ``MPLBACKEND``, which may name a module that they do not have."""
     local_endpoint({JOB_ID: FLEET})
-    environment = {"MPLBACKEND": "module://no_such_module"}
+    environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     process = start("summary", JOB_ID, "--plot=x.svg", env=environment)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "wrote x.svg\n")
@@ -170,6 +170,18 @@ def test_a_plot_without_matplotlib_says_what_to_install(
     install = "python -m pip install 'iotjobs-client[plot]'"
     expected = f"iotjobs: --plot needs the extra 'plot': {install}\n"
     assert (outcome.code, outcome.err) == (1, expected)
+    assert endpoint.requests == []
+
+
+def test_a_broken_matplotlib_is_reported_before_any_request(
+    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is imported before the job is listed, which may take minutes."""
+    endpoint = local_endpoint({JOB_ID: FLEET})
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    outcome = run("summary", JOB_ID, "--plot=rollout.svg")
+    assert outcome.code == 1
+    assert "matplotlib.figure" in outcome.err
     assert endpoint.requests == []
 
 

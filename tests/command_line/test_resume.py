@@ -181,11 +181,17 @@ def test_a_complete_run_deletes_kept_rows(
     assert to_names(file.read_text()) == thing_names(FLEET)
 
 
-@pytest.mark.parametrize("later", ["the same", "replaced", "another job", "another period"])
+@pytest.mark.parametrize(
+    "later",
+    ["the same", "replaced", "another job", "--since=2020-01-01", "--until=2030-01-01", "-q"],
+)
 def test_a_command_is_refused_when_its_rows_are_gone(
     later: str, local_endpoint: StartLocalEndpoint, tmp_path: Path
 ) -> None:
-    """It would append to rows that it does not follow: those of a later run, or of another job."""
+    """It would append to rows that it does not follow: of a later run, or of other options.
+
+    A period is another one even if it selects the same rows so far.
+    """
     file = tmp_path / "rows"
     endpoint = local_endpoint({JOB_ID: FLEET, "other": FLEET[5:]}, faults={2: AccessDeniedError})
     options = [PAGE, f"--output={file}"]
@@ -198,7 +204,7 @@ def test_a_command_is_refused_when_its_rows_are_gone(
     elif later == "another job":
         run("list", "other", *options, "--max-items=5")
     else:
-        command.insert(1, "--since=2020-01-01")  # It selects the same rows.
+        command.append(later)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     request_count = len(endpoint.requests)
     outcome = run(*command)
