@@ -111,7 +111,6 @@ def models(execution: JobExecutionSummary) -> None:
     assert_type(f"{word}", str)
     JobExecutionSummary(thing_arn="arn", status="FAILED")
     JobExecutionSummary("arn", JobExecutionStatus.FAILED, 1, queued_at=datetime.now().astimezone())
-    execution.status = JobExecutionStatus.FAILED  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]  # ty: ignore[invalid-assignment]  # pyrefly: ignore[read-only]
 
 
 def errors(error: IoTJobsError) -> None:
@@ -134,7 +133,6 @@ def errors(error: IoTJobsError) -> None:
 
 def testing() -> None:
     assert_type(make_execution("pump-7", "FAILED", retry_attempt=2), JobExecutionSummary)
-    make_execution(colour="red")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # pyrefly: ignore[unexpected-keyword]
     assert_type(make_fleet(10, seed=3, statuses=["FAILED"]), list[JobExecutionSummary])
     make_fleet(10, statuses={"FAILED": 0.5, "SUCCEEDED": 2})
     named_fault: NamedFault = "stall"
