@@ -136,14 +136,11 @@ def from_token(token: object, job_id: str, statuses: Sequence[str]) -> Position:
 
 def _fingerprint(execution: JobExecutionSummary) -> bytes:
     identity = f"{execution.thing_arn}\n{execution.execution_number}"
-    return _digest(identity.encode(errors="surrogatepass"), _FINGERPRINT_SIZE)
+    data = identity.encode(errors="surrogatepass")
+    return blake2b(data, digest_size=_FINGERPRINT_SIZE).digest()
 
 
 def _encode(content: bytes) -> str:
     """Encode ``content`` in one way only, so that comparing tokens shows any change."""
-    encoded = urlsafe_b64encode(_digest(content, _CHECKSUM_SIZE) + content)
-    return encoded.rstrip(b"=").decode()
-
-
-def _digest(data: bytes, size: int) -> bytes:
-    return blake2b(data, digest_size=size).digest()
+    checksum = blake2b(content, digest_size=_CHECKSUM_SIZE).digest()
+    return urlsafe_b64encode(checksum + content).rstrip(b"=").decode()

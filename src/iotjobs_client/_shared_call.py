@@ -14,7 +14,7 @@ from iotjobs_client._locked import HasLock, locked
 from iotjobs_client._rate import Slot
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future
+    from asyncio import Future
 
 _T = TypeVar("_T")
 
@@ -76,7 +76,7 @@ class SharedCall(HasLock, Generic[_T]):
             RuntimeError: No thread can be started.
         """
         background = self._background
-        if background is None or background.is_over or background.pid != os.getpid():
+        if background is None or not background.is_running:
             background = _Background()
             run: Any = partial(copy_context().run, self._run, self._calls, background)
             _thread.start_new_thread(run, ())
@@ -92,16 +92,15 @@ class SharedCall(HasLock, Generic[_T]):
         import asyncio
 
         while (result := self.result_or_none()) is None:
-            is_running = self._background is not None and not self._background.is_over
+            is_running = self._background is not None and self._background.is_running
             seconds = 0.0 if self._slot is None or is_running else self._slot.seconds()
             if seconds:
                 # A busy loop may wake up so late that it missed the slot. Then the call itself
                 # sleeps until another one.
                 await asyncio.sleep(seconds)
-            loop = asyncio.get_running_loop()
-            over: Future[None] = loop.create_future()
+            over: Future[None] = asyncio.get_running_loop().create_future()
             background = self.start()
-            background.waiters.append((loop, over))
+            background.waiters.append(over)
             # The thread sets is_over before it wakes the waiters: either it wakes us, or we see it.
             if not background.is_over:
                 await over
@@ -110,9 +109,9 @@ class SharedCall(HasLock, Generic[_T]):
     def _run(self, calls: int, background: _Background) -> None:
         self._call_in_background(calls)
         background.is_over = True
-        for loop, over in background.waiters:
+        for over in background.waiters:
             with suppress(RuntimeError):  # The event loop was closed.
-                loop.call_soon_threadsafe(_set_done, over)
+                over.get_loop().call_soon_threadsafe(_set_done, over)
         del self  # The traceback of a stored error leads to this frame, too.
 
     @locked
@@ -135,9 +134,14 @@ class _Background:
     """
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
+        self._pid = os.getpid()
         self.is_over = False
-        self.waiters: list[tuple[AbstractEventLoop, Future[None]]] = []
+        self.waiters: list[Future[None]] = []
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is making the call; after a fork, it runs in the parent only."""
+        return not self.is_over and self._pid == os.getpid()
 
 
 def _set_done(future: Future[None]) -> None:

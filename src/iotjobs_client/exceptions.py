@@ -181,11 +181,10 @@ class ServiceError(IoTJobsError):
         self.attempts = attempts
 
     def _describe(self) -> str:
-        labels: dict[str, object] = {"HTTP": self.http_status, "request id": self.request_id}
-        labels["attempts"] = self.attempts
-        facts = ", ".join(f"{label} {fact}" for label, fact in labels.items() if fact is not None)
+        facts = {"HTTP": self.http_status, "request id": self.request_id, "attempts": self.attempts}
+        known = ", ".join(f"{label} {fact}" for label, fact in facts.items() if fact is not None)
         failure = f"{self.operation} failed with {self.code or type(self).__name__}"
-        return f"{failure}{facts and f' ({facts})'}: {self.message or 'no message'}"
+        return f"{failure}{known and f' ({known})'}: {self.message or 'no message'}"
 
 
 class InvalidRequestError(ServiceError):
