@@ -280,8 +280,8 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *events: Callable[[], object]) -> None:
         self.now = 0.0
         self._events = list(events)
-        monkeypatch.setattr("iotjobs_client.cli._listing.monotonic", lambda: self.now)
-        monkeypatch.setattr("iotjobs_client.cli._listing.sleep", self._sleep)
+        monkeypatch.setattr("iotjobs_client.cli._retries.monotonic", lambda: self.now)
+        monkeypatch.setattr("iotjobs_client.cli._retries.sleep", self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -19,10 +19,10 @@ APP = "iotjobs_client.cli._app"
 def test_without_its_extra_it_says_what_to_install(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line has the command, and the exit code is 1."""
+    """One line names the extra, and the exit code is 1."""
     monkeypatch.setitem(sys.modules, name, None)
     outcome = run("--help")
-    text = "iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'\n"
+    text = "iotjobs needs click and rich: install this package with its extra 'cli'\n"
     assert (outcome.code, outcome.out, outcome.err) == (1, "", text)
 
 

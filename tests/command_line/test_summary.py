@@ -13,7 +13,8 @@ from commands import FLEET, PAGE, Clock, run
 from support import JOB_ID, PAUSED
 
 from iotjobs_client import AccessDeniedError, JobExecutionStatus, ThrottlingError
-from iotjobs_client.cli._rows import RowFormatter, read_rows
+from iotjobs_client.cli._input import read_rows
+from iotjobs_client.cli._rows import RowFormatter
 from iotjobs_client.testing import make_execution, make_fleet
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 

@@ -23,7 +23,7 @@ def main() -> None:
             setattr(sys, name, devnull)
     try:
         if find_spec("click") is None or find_spec("rich") is None:
-            sys.exit("iotjobs needs the extra 'cli': python -m pip install 'iotjobs-client[cli]'")
+            sys.exit("iotjobs needs click and rich: install this package with its extra 'cli'")
         import click
 
         from iotjobs_client.cli._app import iotjobs

@@ -14,9 +14,9 @@ import click
 
 from iotjobs_client import IoTJobsClient, JobExecutionStatus, JobExecutionSummary, __version__
 from iotjobs_client.cli._format import format_count
+from iotjobs_client.cli._input import read_rows
 from iotjobs_client.cli._listing import (
     Listing,
-    Retries,
     in_period,
     latest_batches,
     resume_hints,
@@ -33,7 +33,8 @@ from iotjobs_client.cli._options import (
     to_time,
 )
 from iotjobs_client.cli._output import OutputFile, Position, StandardOutput
-from iotjobs_client.cli._rows import FIELDS, FORMATS, RowFormatter, read_rows
+from iotjobs_client.cli._retries import Retries
+from iotjobs_client.cli._rows import FIELDS, FORMATS, RowFormatter
 from iotjobs_client.cli._shell import to_command
 from iotjobs_client.cli._target import is_stdout
 from iotjobs_client.cli._terminal import (

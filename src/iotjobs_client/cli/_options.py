@@ -12,7 +12,7 @@ import click
 
 from iotjobs_client import JobExecutionStatus
 from iotjobs_client.cli._format import parse_time
-from iotjobs_client.cli._rows import open_rows
+from iotjobs_client.cli._input import open_rows
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -50,7 +50,7 @@ def prepare_plot(path: Path) -> Callable[[str, RolloutSummary], None]:
     if path.suffix.lower() not in _SUFFIXES:
         raise click.UsageError(f"--plot must end in {' or '.join(_SUFFIXES)}, not {str(path)!r}")
     if find_spec("matplotlib") is None:
-        raise OSError("--plot needs the extra 'plot': python -m pip install 'iotjobs-client[plot]'")
+        raise OSError("--plot needs matplotlib: install this package with its extra 'plot'")
     # A notebook sets a backend that only it has. No backend is needed here.
     os.environ.pop("MPLBACKEND", None)
     import_module("matplotlib.figure")

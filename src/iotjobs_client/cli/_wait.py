@@ -9,7 +9,7 @@ from math import inf
 import attrs
 
 from iotjobs_client import JobExecutionStatus, JobExecutionSummary
-from iotjobs_client.cli._listing import Retries, TimedOut
+from iotjobs_client.cli._retries import Retries, TimedOut
 from iotjobs_client.cli._terminal import StatusLine, print_error
 from iotjobs_client.rollout import latest_per_thing
 
