@@ -17,7 +17,8 @@ def spread(values: Sequence[float], digits: int = 2, unit: str = "") -> str:
     """Format values such as ``5.2 (4.9 to 5.8)``, or as one number if they are equal."""
     three = (statistics.median(values), min(values), max(values))
     median, least, most = (f"{value:,.{digits}f}" for value in three)
-    return f"{median}{unit}" if least == most else f"{median}{unit} ({least} to {most})"
+    # A narrow table may break before the range, not within it.
+    return f"{median}{unit}" if least == most else f"{median}{unit} ({least}&nbsp;to&nbsp;{most})"
 
 
 def figures(

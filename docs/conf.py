@@ -28,13 +28,14 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_use_index = False
+html_theme_options = {"top_of_page_buttons": []}
 html_domain_indices = False
 pygments_dark_style = "github-dark"
 copybutton_prompt_text = r">>> |\.\.\.(?: |$)|\$ "
 copybutton_prompt_is_regexp = True
 html_title = f"{project} {release}"
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["attrs_block", "colon_fence"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
@@ -53,6 +54,9 @@ nitpick_ignore_regex = [
 ]
 
 
+LONGEST_SHORT_CODE = 20
+
+
 def add_description(
     _app: Sphinx,
     _page: str,
@@ -68,6 +72,14 @@ def add_description(
         context["metatags"] += f'<meta name="description" content="{text}">'
 
 
+def mark_short_code(_app: Sphinx, doctree: nodes.document, _page: str) -> None:
+    """Mark code that is short enough for one line, such as ``--format``; browsers break it."""
+    for literal in doctree.findall(nodes.literal):
+        if len(literal.astext()) <= LONGEST_SHORT_CODE:
+            literal["classes"].append("short")
+
+
 def setup(app: Sphinx) -> None:
-    """Connect the handler above."""
+    """Connect the handlers above."""
     app.connect("html-page-context", add_description)
+    app.connect("doctree-resolved", mark_short_code)

@@ -30,12 +30,15 @@ DARK_COLOURS = {
     "#666666": "#9a9b9d",
     "#0072b2": "#3ba3e0",
 }
-_COLOURS = [(205, 49, 49), (13, 145, 90), (150, 110, 0), (36, 114, 200), (160, 60, 160)]
-_CYAN, _GREY = (17, 140, 170), (128, 128, 128)
+# The summary is in red, green and yellow.
+_GREY = (128, 128, 128)
+_ON_LIGHT = [_GREY, (205, 49, 49), (13, 125, 80), (140, 100, 0), *[_GREY] * 4]
+_ON_DARK = [_GREY, (255, 123, 114), (63, 185, 80), (210, 153, 34), *[_GREY] * 4]
 THEMES = {
-    "light": TerminalTheme((255, 255, 255), (36, 41, 47), [_GREY, *_COLOURS, _CYAN, _GREY]),
-    "dark": TerminalTheme((19, 20, 22), (207, 208, 208), [_GREY, *_COLOURS, _CYAN, _GREY]),
+    "light": TerminalTheme((255, 255, 255), (36, 41, 47), _ON_LIGHT),
+    "dark": TerminalTheme((19, 20, 22), (207, 208, 208), _ON_DARK),
 }
+FRAME, VISIBLE_FRAME = "rgba(255,255,255,0.35)", "rgba(128,128,128,0.5)"
 
 
 def read_terminal(environment: dict[str, str]) -> str:
@@ -63,6 +66,7 @@ def draw_terminal(printed: str, theme: TerminalTheme) -> str:
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     console.print(Text.from_ansi(f"$ {' '.join(COMMAND)}\n{printed}"))
     svg = console.export_svg(title="", theme=theme, unique_id="summary")
+    svg = svg.replace(FRAME, VISIBLE_FRAME)
     # A page must not request a font from another host.
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 

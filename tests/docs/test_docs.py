@@ -265,9 +265,12 @@ def test_the_commands_in_the_readme_are_valid(monkeypatch: pytest.MonkeyPatch) -
 
 
 def sessions(page: str) -> list[tuple[str, str]]:
-    """Return each command that the page shows after ``$``, with the output below it."""
+    """Return each command that the page shows after ``$``, with the output below it.
+
+    A command continues on the next line after a backslash.
+    """
     blocks = re.findall(r"(?ms)^```console\n(\$ .*?)^```", text_of(page))
-    return re.findall(r"(?ms)^\$ (.*?)\n(.*?)(?=^\$ |\Z)", "".join(blocks))
+    return re.findall(r"(?ms)^\$ (.*?)(?<!\\)\n(.*?)(?=^\$ |\Z)", "".join(blocks))
 
 
 def run_sessions(page: str) -> int:

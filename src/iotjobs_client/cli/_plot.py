@@ -154,6 +154,6 @@ def _label_ends(axes: Any, lines: list[_Line]) -> None:
     for index in reversed(range(len(lines))):
         positions[index] = min(positions[index], highest)
         highest = positions[index] - _LABEL_DISTANCE
-    for position, (name, counts, (colour, _)) in zip(positions, lines, strict=True):
+    for position, (name, counts, _) in zip(positions, lines, strict=True):
         text = f"{counts[-1] if counts else 0:,} {name}"
-        axes.text(1.01, position, text, transform=axes.transAxes, va="center", color=colour)
+        axes.text(1.01, position, text, transform=axes.transAxes, va="center")
