@@ -6,6 +6,7 @@ The names are those of the AWS IoT API reference (``JobExecutionSummaryForJob`` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 
@@ -63,6 +64,10 @@ class JobExecutionStatus(str, Enum):
         status = str.__new__(cls, word)
         status._name_ = status._value_ = word
         return status
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[Callable[[str], object], tuple[str]]:
+        # The Enum of Python 3.11.2 looks a member up by its name, which a newer status has not.
+        return type(self), (self.value,)
 
     def __str__(self) -> str:
         return self.value
