@@ -244,7 +244,7 @@ def test_help_has_an_example(arguments: list[str], texts: list[str]) -> None:
         (["list", JOB_ID, "--requests-per-second=0"], "'--requests-per-second': 0.0 is not in"),
         (["list", JOB_ID, "--requests-per-second=nan"], "--requests-per-second must be a number"),
         (["list", JOB_ID, "--endpoint-url=x"], "--endpoint-url must be an http or https URL"),
-        (["list", JOB_ID, "--status=fail"], "'--status': 'FAIL' is not one of QUEUED, "),
+        (["list", JOB_ID, "--status=fail"], "'--status': 'fail' is not one of QUEUED, "),
         (["list", JOB_ID, "--status=failed,"], "'--status': '' is not one of QUEUED, "),
         (["list", JOB_ID, "--format=xml"], "'-f' / '--format': 'xml' is not one of 'table', "),
         (["list", JOB_ID, "--since=yesterday"], f"'--since': 'yesterday' {TIME_RULE}"),

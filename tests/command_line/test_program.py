@@ -47,6 +47,12 @@ def test_ctrl_c_while_modules_are_imported_is_quiet(monkeypatch: pytest.MonkeyPa
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
 
 
+def test_without_arguments_it_prints_its_help() -> None:
+    """The help has a line for each command, as with ``--help``."""
+    outcome = run()
+    assert (outcome.out + outcome.err).strip() == run("--help").out.strip()
+
+
 def test_python_m_runs_the_program(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,11 +81,11 @@ def to_statuses(
     _ctx: click.Context, _option: click.Parameter, values: Sequence[str]
 ) -> tuple[JobExecutionStatus, ...]:
     """Return the statuses of all values, each of which has one or more, separated by commas."""
-    words = [word.strip().upper() for value in values for word in value.split(",")]
+    words = [word.strip() for value in values for word in value.split(",")]
     for word in words:
-        if word not in _STATUSES:
+        if word.upper() not in _STATUSES:
             raise click.BadParameter(f"{word!r} is not one of {', '.join(_STATUSES)}.")
-    return tuple(dict.fromkeys(map(JobExecutionStatus, words)))
+    return tuple(dict.fromkeys(JobExecutionStatus(word.upper()) for word in words))
 
 
 def complete_statuses(_ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
