@@ -127,7 +127,7 @@ def test_the_demo_shows_what_boto3_and_this_library_find(
         rows = re.findall(r"(?m)^\| .* \| \*\*(.*)\*\* \| (.*) \| `", text)
         reported = [figure for figure, _ in rows]
         assert reported == ["250", "39.0%", "0", "500 of 1,000, no error", "a `TypeError`"], page
-        assert [true for _, true in rows] == ["1,000", "60.9%", "70", "1,000", ""], page
+        assert [true for _, true in rows] == ["1,000", "60.9%", "70", "1,000", "JSON"], page
     assert "page only: 250 of 1,000 executions" in mistakes
     assert "page of each status: 39.0% succeeded" in mistakes
     assert '["status"]: 0 FAILED' in mistakes
