@@ -1,4 +1,4 @@
-"""Everything that calls botocore: building a client, calling it, and its events.
+"""Everything that calls botocore: building a client, calling it, and reading its responses.
 
 botocore walks every member of every execution in Python and converts each time with dateutil, to
 the local zone. Before that, it emits the event ``before-parse`` with the raw body. During our own

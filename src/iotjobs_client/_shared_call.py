@@ -140,7 +140,7 @@ class _Background:
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread is making the call; after a fork, it runs in the parent only."""
+        """True while the thread makes the call; after a fork, it runs in the parent only."""
         return not self.is_over and self._pid == os.getpid()
 
 

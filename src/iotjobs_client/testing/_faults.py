@@ -1,4 +1,4 @@
-"""The faults of a ``LocalEndpoint``, and the responses that it sends for them."""
+"""Faults, and the responses that ``LocalEndpoint`` and ``stubbed_client`` give for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rollout that is played: its executions change within some seconds as they once did."""
+"""Plays a rollout: its executions pass through their states within some seconds."""
 
 from __future__ import annotations
 
