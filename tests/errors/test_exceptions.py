@@ -69,6 +69,8 @@ def test_every_error_can_be_built_without_arguments(kind: type[IoTJobsError]) ->
     """A test double can raise the bare class, whose text is its name."""
     error = kind()
     assert kind.__name__ in str(error) or isinstance(error, MalformedResponseError)
+    if isinstance(error, ServiceError):
+        assert str(error).endswith(f" failed with {kind.__name__}: no message")
     assert error.job_id is None
     assert error.resume_token is None
 

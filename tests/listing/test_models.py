@@ -137,7 +137,7 @@ class TestJobExecutionSummary:
             "pump-7",
             job_id="firmware-42",
             queued_at=NOON,
-            started_at=NOON + timedelta(microseconds=60_001),
+            started_at=NOON + timedelta(microseconds=1_001),
             last_updated_at=None,
         )
         row = summary.to_dict()
@@ -151,7 +151,7 @@ class TestJobExecutionSummary:
                 "status": "SUCCEEDED",
                 "execution_number": 1,
                 "queued_at": "2026-01-01T12:00:00.000Z",
-                "started_at": "2026-01-01T12:00:00.060001Z",
+                "started_at": "2026-01-01T12:00:00.001001Z",
                 "last_updated_at": None,
                 "retry_attempt": 0,
             }
