@@ -34,7 +34,7 @@ def wrong_argument(name: str, rule: str, value: object) -> InvalidArgumentError:
     """
     text = f"an object of type {type(value).__name__}"
     if isinstance(value, _SHOWN):
-        # Redacted before it is shortened, which may cut away what shows where a password is.
+        # Redact first: a shortened text may lack the mark by which redact() finds a password.
         shown = redact(value) if isinstance(value, str) else value
         try:
             text = one_line(_short.repr(shown))

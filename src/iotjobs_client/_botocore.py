@@ -160,10 +160,8 @@ def _read_body(
     request_id = headers.get("x-amzn-requestid")
     length = headers.get("content-length", "")[:_MOST_DIGITS]
     if length.isdecimal() and len(body) < int(length):
-        raise TransportError(
-            f"the connection was lost after {len(body):,} of {int(length):,} bytes"
-            f"{'' if request_id is None else f' (request id {request_id})'}"
-        )
+        text = f"the connection was lost after {len(body):,} of {int(length):,} bytes"
+        raise TransportError(text, request_id=request_id)
     try:
         content = _load_object(body)
         if content and not content.keys() & _MEMBERS:

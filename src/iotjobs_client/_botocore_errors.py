@@ -101,8 +101,8 @@ _BY_CLASS: dict[str, type[IoTJobsError]] = _by_name(
 
 # Errors of a program, a file or a prompt from which credentials are obtained.
 _UNOBTAINABLE = (EOFError, FileNotFoundError, PermissionError, RuntimeError, ValueError)
-# botocore's messages if a source of credentials may respond later: the endpoint of a container had
-# a problem, or that of an EC2 instance did not respond.
+# botocore's messages for temporary failures: the endpoint of a container responded with 429 or 5xx,
+# or the metadata service of an EC2 instance did not respond.
 _TEMPORARY = re.compile(r"non 200 response (429|5\d\d)|response did not contain: access_key, ")
 
 
@@ -119,7 +119,7 @@ def _from_botocore(error: Exception) -> IoTJobsError | None:
     # botocore computes the port of the endpoint's URL when it signs a request.
     if isinstance(error, ValueError) and _is_raised_in("botocore.auth", error):
         return ConfigurationError(str(error))
-    if _is_of_ca_bundle(error):
+    if _is_ca_bundle_error(error):
         return ConfigurationError(str(error))
     kind = _kind(names)
     return None if kind is None else kind(str(error))
@@ -181,7 +181,7 @@ def _is_raised_in(module: str, error: Exception) -> bool:
     return False
 
 
-def _is_of_ca_bundle(error: Exception) -> bool:
+def _is_ca_bundle_error(error: Exception) -> bool:
     """Return whether a file of certificates cannot be read, as opposed to a failed connection."""
     return "SSLError" in _botocore_bases(error) and any(
         isinstance(cause, (FileNotFoundError, IsADirectoryError, PermissionError))

@@ -1,4 +1,4 @@
-"""A lock for each process, and a decorator that holds it, which no interrupt leaves locked."""
+"""A lock per process that no interrupt leaves locked, and the decorator that holds it."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ class RateLimiter(HasLock):
     """Hands out the slots in which requests may start, in order, one interval after another.
 
     A slot that nobody uses is lost: the rate is an upper bound. The limiter trusts the clock only
-    to move forward. If it stands still or is set back, a pause that has ended still counts as the
-    time that it was to take, so nobody waits longer than one interval for each slot ahead.
+    to move forward. If it stands still or is set back, a finished pause counts with its planned
+    length, so nobody waits longer than one interval for each slot ahead.
 
     Args:
         requests_per_second: How many slots there are in a second; ``None`` for no limit.
@@ -23,7 +23,7 @@ class RateLimiter(HasLock):
         super().__init__()
         self.interval = 0.0 if requests_per_second is None else 1 / requests_per_second
         self._next_slot = self._latest = -inf
-        self._lag = 0.0
+        self._lag = 0.0  # the seconds by which the clock fell behind
 
     @locked
     def reserve(self) -> float:

@@ -19,8 +19,8 @@ from iotjobs_client._arguments import broken_rule, is_encodable, wrong_argument
 from iotjobs_client.models import JobExecutionSummary
 
 _VERSION = 1
-# The number of executions among which those that were yielded are looked for, from the start of
-# their page. Twice the largest page, because a listing changes while it is interrupted.
+# Executions that were yielded are looked for among the first 500 from the start of their page: two
+# of the largest pages, because a listing changes while it is interrupted.
 _REACH = 500
 _CHECKSUM_SIZE = 8
 _FINGERPRINT_SIZE = 6

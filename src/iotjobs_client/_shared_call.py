@@ -116,7 +116,7 @@ class SharedCall(HasLock, Generic[_T]):
 
     @locked
     def _call_in_background(self, calls: int) -> None:
-        # Another caller that was faster made the call. If it failed, nobody asked for another.
+        # A faster caller may have made the call. If that failed, the next caller makes another.
         if self._calls == calls and self._result is None:
             self._calls += 1
             try:

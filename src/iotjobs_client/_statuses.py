@@ -1,4 +1,4 @@
-"""The order of the statuses in an execution's life, and the argument ``status``."""
+"""The order of the statuses in an execution's life, and the check of the argument ``status``."""
 
 from __future__ import annotations
 

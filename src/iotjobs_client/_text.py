@@ -6,8 +6,9 @@ import re
 
 _LONGEST_LINE = 2_000
 _LONGEST_TEXT = 10_000
-# Error messages repeat parts of a request: botocore's the URL, and AWS's the signed headers, with
-# the session token, if it refuses a signature. Python's repeat a header that has a line break.
+# Error messages repeat parts of a request. Those of botocore contain the URL. Those of AWS contain
+# the signed headers, with the session token, if it refuses a signature. Those of Python contain a
+# header that has a line break.
 _SECRETS = re.compile(
     r"""(?ix)
     (://) .+ (?=@)

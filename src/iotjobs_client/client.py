@@ -110,7 +110,7 @@ class IoTJobsClient:
         self._rate = RateLimiter(to_rate(requests_per_second))
         self._options = _given(client=client, **options, requests_per_second=requests_per_second)
         self._is_closed = False
-        # A borrowed client may have connections from before a fork.
+        # Not os.getpid(): a borrowed client may have connections from before a fork.
         self._pid = _IMPORT_PID
 
     def __repr__(self) -> str:
@@ -224,7 +224,7 @@ class IoTJobsClient:
         )
 
     def _list_page(self, arguments: Mapping[str, Any], slot: Slot) -> JobExecutionPage:
-        # Built before the slot is used: it would be over when the boto3 client is built.
+        # The boto3 client is built first: that takes so long that the slot would be missed.
         boto3_client = self.boto3_client
         slot.wait()
         response, request_id = _botocore.list_job_executions_for_job(boto3_client, arguments)
@@ -256,13 +256,11 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 
 def _check_options(client: object, options: Mapping[str, object]) -> None:
     if client is not None and options:
-        rule = f"be given without {', '.join(options)}, which would build another"
+        rule = f"not be combined with {', '.join(options)}, which would build another"
         raise broken_rule("client", rule)
     if "session" in options and "profile_name" in options:
-        rule = "be given without session, which has a profile of its own"
+        rule = "not be combined with session, which has a profile of its own"
         raise broken_rule("profile_name", rule)
-    if isinstance(client, str):
-        raise wrong_argument("client", "a boto3 iot client (is it the region_name?)", client)
     rule = "a boto3 iot client, or another object with a method list_job_executions_for_job"
     if client is not None and (
         isinstance(client, IoTJobsClient) or not _has("list_job_executions_for_job", client)

@@ -55,6 +55,7 @@ class IoTJobsError(Exception):
         resume_token: The token to continue the listing from where it stopped: pass it to
             :meth:`~iotjobs_client.IoTJobsClient.list_job_executions_for_job`, in this process or
             another. ``None`` outside a listing.
+        request_id: The service's id of the request; ``None`` if there is none.
         is_retryable: Whether the same request may well succeed if it is sent again unchanged.
     """
 
@@ -62,9 +63,15 @@ class IoTJobsError(Exception):
     is_retryable: bool = False
 
     def __init__(
-        self, message: str = "", *, job_id: str | None = None, resume_token: str | None = None
+        self,
+        message: str = "",
+        *,
+        request_id: str | None = None,
+        job_id: str | None = None,
+        resume_token: str | None = None,
     ) -> None:
         super().__init__(redact(message))
+        self.request_id = request_id
         self.job_id = job_id
         self.resume_token = resume_token
 
@@ -75,12 +82,13 @@ class IoTJobsError(Exception):
         super().__setattr__(name, value)
 
     def __str__(self) -> str:
-        """One line: what failed, and for which job."""
+        """One line: what failed, for which job and in which request."""
         text = self._describe() or type(self).__name__
         return one_line(text if self.job_id is None else f"job {self.job_id!r}: {text}")
 
     def _describe(self) -> str:
-        return str(self.args[0])
+        request = "" if self.request_id is None else f" (request id {self.request_id})"
+        return f"{self.args[0]}{request}"
 
 
 class InvalidArgumentError(IoTJobsError, ValueError):
@@ -119,27 +127,12 @@ class MalformedResponseError(IoTJobsError):
     """A response that cannot be understood. None of its page was yielded.
 
     The text names the request and, if one execution is at fault, its position in the page.
-
-    Attributes:
-        request_id: The service's id of the request; ``None`` if it sent none.
     """
 
     is_retryable = True
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        request_id: str | None = None,
-        job_id: str | None = None,
-        resume_token: str | None = None,
-    ) -> None:
-        super().__init__(message, job_id=job_id, resume_token=resume_token)
-        self.request_id = request_id
-
     def _describe(self) -> str:
-        request = "" if self.request_id is None else f" (request id {self.request_id})"
-        return f"{ServiceError.operation} returned a malformed response{request}: {self.args[0]}"
+        return f"{ServiceError.operation} returned a malformed response: {super()._describe()}"
 
 
 class PaginationError(MalformedResponseError):
@@ -156,7 +149,6 @@ class ServiceError(IoTJobsError):
         message: The service's own message; empty if it sent none.
         operation: ``"ListJobExecutionsForJob"``.
         http_status: The HTTP status of the response; ``None`` if a stub set none.
-        request_id: The service's id of the request; ``None`` if it sent none.
         attempts: How often botocore sent the request; ``None`` if a stub does not say.
     """
 
@@ -173,11 +165,10 @@ class ServiceError(IoTJobsError):
         job_id: str | None = None,
         resume_token: str | None = None,
     ) -> None:
-        super().__init__(message, job_id=job_id, resume_token=resume_token)
+        super().__init__(message, request_id=request_id, job_id=job_id, resume_token=resume_token)
         self.message = message
         self.code = code
         self.http_status = http_status
-        self.request_id = request_id
         self.attempts = attempts
 
     def _describe(self) -> str:

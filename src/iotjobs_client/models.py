@@ -26,8 +26,8 @@ __all__ = ["JobExecutionPage", "JobExecutionStatus", "JobExecutionSummary"]
 class JobExecutionStatus(str, Enum):
     """The status of a job execution: one of the eight that the service documents, or a newer one.
 
-    A member is a :class:`str`: it equals, hashes, sorts and prints as the service's word.
-    A word that this library does not know is kept, not rejected: ``JobExecutionStatus("PAUSED")``
+    A member is a :class:`str`: it equals, hashes, sorts and prints as the service's value.
+    A value that this library does not know is kept, not rejected: ``JobExecutionStatus("PAUSED")``
     is a status whose :attr:`is_known` is false. Iterating over the class yields the eight.
     Type checkers take a ``match`` over the eight for exhaustive. Keep a last ``case _`` for a
     status that this library does not know.
@@ -57,16 +57,16 @@ class JobExecutionStatus(str, Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> JobExecutionStatus:
-        # Not stored, because words that the service sends must not make the process grow.
+        # Not stored, because values that the service sends must not make the process grow.
         if not isinstance(value, str) or not value:
             raise wrong_argument("status", "a string that is not empty", value)
-        word = str.__str__(value)
-        status = str.__new__(cls, word)
-        status._name_ = status._value_ = word
+        text = str.__str__(value)
+        status = str.__new__(cls, text)
+        status._name_ = status._value_ = text
         return status
 
     def __reduce_ex__(self, _protocol: object) -> tuple[Callable[[str], object], tuple[str]]:
-        # The Enum of Python 3.11.2 looks a member up by its name, which a newer status has not.
+        # The Enum of Python 3.11.2 looks a member up by its name, which an unknown status lacks.
         return type(self), (self.value,)
 
     def __str__(self) -> str:

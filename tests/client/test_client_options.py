@@ -19,12 +19,12 @@ class TestOptions:
         ("options", "complaint"),
         [
             ({"client": object()}, "client must be a boto3 iot client, or another object with a"),
-            ({"client": "eu-west-1"}, "client must be .* region_name.*, not 'eu-west-1'"),
+            ({"client": "eu-west-1"}, "client must be .*, not 'eu-west-1'"),
             (
                 {"client": ScriptedClient(), "region_name": "eu-west-1", "config": Config()},
-                "client must be given without region_name, config",
+                "client must not be combined with region_name, config",
             ),
-            ({"client": ScriptedClient(), "session": boto3.Session()}, "without session"),
+            ({"client": ScriptedClient(), "session": boto3.Session()}, "with session"),
             ({"region_name": 5}, "region_name must be a str or None, not 5"),
             ({"profile_name": 5.5}, "profile_name must be a str or None, not 5.5"),
             ({"endpoint_url": 5}, "endpoint_url must be an http or https URL, or None, not 5"),
@@ -40,7 +40,10 @@ class TestOptions:
                 "client must be .*, not an object of type IoTJobsC",
             ),
             ({"session": "default"}, "session must be a boto3 Session or None, not 'default'"),
-            ({"session": boto3.Session(), "profile_name": "x"}, "profile_name must be given with"),
+            (
+                {"session": boto3.Session(), "profile_name": "x"},
+                "profile_name must not be combined",
+            ),
             ({"requests_per_second": 0}, "requests_per_second must be a number from 0.001 to"),
         ],
     )

@@ -31,9 +31,11 @@ for_each_class = pytest.mark.parametrize("kind", ERROR_CLASSES, ids=lambda kind:
 
 def arguments_of(kind: type[IoTJobsError]) -> dict[str, Any]:
     """Return all keyword arguments of the constructor of ``kind``."""
-    options: dict[str, Any] = {"job_id": "firmware-42", "resume_token": "token-1"}
-    if issubclass(kind, (MalformedResponseError, ServiceError)):
-        options |= {"request_id": "request-1"}
+    options: dict[str, Any] = {
+        "request_id": "request-1",
+        "job_id": "firmware-42",
+        "resume_token": "token-1",
+    }
     if issubclass(kind, ServiceError):
         options |= {"code": "Code", "http_status": 418, "attempts": 3}
     return options
@@ -56,11 +58,11 @@ def test_every_error_keeps_its_arguments_and_survives_pickling(kind: type[IoTJob
 
 @for_each_class
 def test_the_text_of_every_error_names_the_job_and_request(kind: type[IoTJobsError]) -> None:
-    """The text is one line, with the request id if the class has one."""
+    """The text is one line."""
     text = str(kind("what happened", **arguments_of(kind)))
     assert text.startswith("job 'firmware-42': ")
-    assert text.endswith("what happened")
-    assert ("request id request-1" in text) is hasattr(kind(), "request_id")
+    assert "what happened" in text
+    assert "request id request-1" in text
     assert "\n" not in text
 
 
@@ -82,7 +84,7 @@ def test_a_malformed_response_names_operation_and_request(
     """The text names the operation, and the request if the service sent its id."""
     start = "ListJobExecutionsForJob returned a malformed response"
     assert str(kind("no JSON")) == f"{start}: no JSON"
-    assert str(kind("no JSON", request_id="r-1")) == f"{start} (request id r-1): no JSON"
+    assert str(kind("no JSON", request_id="r-1")) == f"{start}: no JSON (request id r-1)"
 
 
 def test_the_classes_have_the_documented_bases() -> None:
@@ -104,9 +106,9 @@ def test_the_classes_have_the_documented_bases() -> None:
 
 
 def test_the_text_of_a_service_error_is_printable() -> None:
-    """The service's text becomes one line of printable characters, cut at 3,000."""
+    """The service's text becomes one line of printable characters, cut at 2,000."""
     evil = "a\r\nERROR forged\x1b[2Jb\u2028c\ud800"
     text = str(ServiceError(evil, code="X\nY", request_id="\x07"))
     assert text.isprintable()
     assert "a ERROR forged\\x1b[2Jb c\\ud800" in text
-    assert len(str(ServiceError("x" * 10_000_000))) < 3_000
+    assert len(str(ServiceError("x" * 10_000_000))) == 2_001  # with an ellipsis

@@ -87,9 +87,9 @@ def test_a_malformed_body_is_not_an_empty_page(
     assert error.is_retryable
     text = str(error)
     assert text.startswith(
-        "job 'firmware-42': ListJobExecutionsForJob returned a malformed response ("
+        "job 'firmware-42': ListJobExecutionsForJob returned a malformed response: "
     )
-    assert "request-1" in text
+    assert text.endswith(" (request id request-1)")
     with pytest.raises(MalformedResponseError, match=complaint):
         raise error
     with caplog.at_level(logging.DEBUG, logger="botocore.parsers"):
@@ -112,7 +112,7 @@ def test_the_error_names_the_content_type_and_the_size(
 ) -> None:
     """Both help to recognize a proxy's page."""
     error = response_error((200, b"<html>busy</html>", headers))
-    assert str(error).endswith(f"; 17 bytes of {expected}")
+    assert str(error).endswith(f"; 17 bytes of {expected} (request id request-1)")
 
 
 def test_a_body_in_utf_8_needs_no_content_type() -> None:

@@ -1,4 +1,4 @@
-"""Faults, and the responses that ``LocalEndpoint`` and ``stubbed_client`` give for them."""
+"""Faults, and the responses that ``LocalEndpoint`` and ``stubbed_client`` return for them."""
 
 from __future__ import annotations
 
