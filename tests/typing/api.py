@@ -19,7 +19,6 @@ from iotjobs_client import (
     JobExecutionPaginator,
     JobExecutionStatus,
     JobExecutionSummary,
-    MalformedResponseError,
     RequestTimeoutError,
     ServiceError,
     ThrottlingError,
@@ -116,16 +115,14 @@ def models(execution: JobExecutionSummary) -> None:
 def errors(error: IoTJobsError) -> None:
     assert_type(error.job_id, str | None)
     assert_type(error.resume_token, str | None)
+    assert_type(error.request_id, str | None)
     assert_type(error.is_retryable, bool)
     if isinstance(error, ServiceError):
         assert_type(error.code, str | None)
         assert_type(error.message, str)
         assert_type(error.operation, str)
         assert_type(error.http_status, int | None)
-        assert_type(error.request_id, str | None)
         assert_type(error.attempts, int | None)
-    if isinstance(error, MalformedResponseError):
-        assert_type(error.request_id, str | None)
     as_value_error: ValueError = InvalidArgumentError("x")
     as_timeout: TimeoutError = RequestTimeoutError("x")
     raise as_value_error from as_timeout
