@@ -12,10 +12,10 @@ from commands import FLEET, PAGE, fail_full_disk, limited_file_size, run, thing_
 from support import JOB_ID, posix_only
 
 from iotjobs_client import AccessDeniedError
-from iotjobs_client.cli._output import OutputFile, Position
+from iotjobs_client.cli._output import JobsPosition, OutputFile
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
 
-POSITION = Position((JOB_ID,), "token")
+POSITION = JobsPosition((JOB_ID,), "token")
 # Windows has several messages, which depend on the length of the whole path.
 NAME_TOO_LONG = "" if os.name == "nt" else "File name too long"
 needs_size_limit = posix_only("Windows cannot limit the size of files")

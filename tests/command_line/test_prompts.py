@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.session import Session
 from commands import FLEET, Terminal, run, start, to_screen
-from support import JOB_ID, RawServer
+from support import JOB_ID, RawServer, posix_only
 
 from iotjobs_client.testing import LocalEndpoint
 from iotjobs_client.testing.fixtures import StartLocalEndpoint
@@ -107,6 +107,7 @@ def test_only_a_line_that_was_drawn_is_erased(endpoint: LocalEndpoint) -> None:
     assert endpoint.requests == []
 
 
+@posix_only("Windows reads a password from the console of the tests")
 def test_a_process_without_a_terminal_is_explained(endpoint: LocalEndpoint) -> None:
     """This is so in a real process too, as in a CI job."""
     process = start(

@@ -14,7 +14,7 @@ from commands import limited_file_size
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from iotjobs_client.cli._output import OutputFile, Position
+from iotjobs_client.cli._output import JobsPosition, OutputFile
 
 pytestmark = pytest.mark.one_python
 
@@ -42,7 +42,7 @@ class Command(NamedTuple):
         return "".join(line for line in lines if line > self.since)
 
     def open(self, file: Path) -> OutputFile:
-        return OutputFile(file, self.since, Position((self.listing,), self.token))
+        return OutputFile(file, self.since, JobsPosition((self.listing,), self.token))
 
 
 class Resumptions(RuleBasedStateMachine):
@@ -71,14 +71,14 @@ class Resumptions(RuleBasedStateMachine):
         reached = min(command.start + page_count, len(pages))
         for index in range(command.start, reached):
             is_last = index + 1 == len(pages)
-            position = None if is_last else Position((command.listing,), f"token-{index + 1}")
+            position = None if is_last else JobsPosition((command.listing,), f"token-{index + 1}")
             output.write(command.rows(index + 1).removeprefix(command.rows(index)), 1, position)
         if end == "full disk" and reached < len(pages):
             with (
                 limited_file_size(output._temporary.stat().st_size + 1),
                 pytest.raises(OSError, match="too large"),
             ):
-                output.write("page\n", 1, Position((command.listing,), "token"))
+                output.write("page\n", 1, JobsPosition((command.listing,), "token"))
         if end == "killed while kept":  # Its own rows are not deleted yet.
             part = output._part(output._hash.hexdigest())
             part.unlink(missing_ok=True)

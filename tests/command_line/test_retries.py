@@ -106,6 +106,6 @@ def test_a_missing_region_names_what_sets_it(
     monkeypatch.delenv("AWS_REGION")
     environment = {} if region is None else {"AWS_REGION": region}
     outcome = run(command, JOB_ID, boto3_session=boto3.Session(), environment=environment)
-    text = "iotjobs: no region: give --region, or set AWS_DEFAULT_REGION or the region of the "
+    text = "iotjobs: no region: pass --region, or set AWS_DEFAULT_REGION or the region of the "
     more = "" if region is None else "; AWS_REGION is 'eu-west-1', but boto3 does not read it"
     assert (outcome.code, outcome.err) == (1, f"{text}profile{more}\n")

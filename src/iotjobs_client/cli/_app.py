@@ -32,7 +32,7 @@ from iotjobs_client.cli._options import (
     to_statuses,
     to_time,
 )
-from iotjobs_client.cli._output import OutputFile, Position, StandardOutput
+from iotjobs_client.cli._output import JobsPosition, OutputFile, StandardOutput
 from iotjobs_client.cli._retries import Retries
 from iotjobs_client.cli._rows import FIELDS, FORMATS, RowFormatter
 from iotjobs_client.cli._shell import to_command
@@ -40,8 +40,7 @@ from iotjobs_client.cli._target import is_stdout
 from iotjobs_client.cli._terminal import (
     StatusLine,
     has_colours,
-    print_error,
-    print_result,
+    print_line,
     report_errors,
 )
 from iotjobs_client.rollout import summarize
@@ -49,7 +48,7 @@ from iotjobs_client.rollout import summarize
 _EXIT_FAILED, _EXIT_UNSUCCESSFUL, _EXIT_TIMED_OUT = 1, 3, 4
 _MAX_PAGE_SIZE = 250
 _MIN_INTERVAL = 0.1
-_MOST_THINGS = 10
+_MAX_THINGS = 10
 _STDIO = Path("-")
 _FORMATS_BY_SUFFIX = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", "": "ndjson"}
 
@@ -181,14 +180,14 @@ def list_executions(
     ):
         listing = Listing(
             Retries(client, status_line),
-            Position(job_ids, resume_token and resume_token.partition(".")[0]),
+            JobsPosition(job_ids, resume_token and resume_token.partition(".")[0]),
             status_line,
             status=None if latest else status or None,
             page_size=page_size,
             max_items=max_items,
             prefetch=prefetch or latest,
         )
-        start = Position(job_ids, resume_token)
+        start = JobsPosition(job_ids, resume_token)
         shape = f"{output_format} {FIELDS} {since} {until}"
         destination = StandardOutput(start) if file is None else OutputFile(file, shape, start)
         to_rows = RowFormatter(
@@ -204,10 +203,10 @@ def list_executions(
         batches = in_period(batches, since, until)
         row_count = write_rows(batches, destination, to_rows, signals, status_line)
     if destination.position is not None:
-        print_error(f"There may be more: {resume_command()}")
+        print_line(f"There may be more: {resume_command()}")
     elif row_count == 0 and destination.is_empty:
         such = "such " if status or since or until else ""
-        print_error(f"iotjobs: {_to_subject(job_ids, 'has', 'have')} no {such}executions")
+        print_line(f"iotjobs: {_to_subject(job_ids, 'has', 'have')} no {such}executions")
     if listing.has_unknown_job:
         ctx.exit(_EXIT_FAILED)
 
@@ -265,7 +264,7 @@ def summary(
         else:
             with IoTJobsClient(**options) as client, StatusLine() as status_line:
                 retries = Retries(client, status_line)
-                listing = Listing(retries, Position(job_ids), status_line, prefetch=True)
+                listing = Listing(retries, JobsPosition(job_ids), status_line, prefetch=True)
                 for execution in listing.executions():
                     by_job[execution.job_id].append(execution)
         jobs = {job_id: summarize(found, failures=failures) for job_id, found in by_job.items()}
@@ -279,11 +278,11 @@ def summary(
         try:
             if draw is not None:
                 draw(title or f"Rollout of {name}", result)
-                print_error(f"wrote {plot}")
-        finally:  # A plot that fails must not cost the summary.
+                print_line(f"wrote {plot}")
+        finally:  # Print the summary even if the plot fails.
             StandardOutput().write(text)
         if not result.execution_count:
-            print_error(f"iotjobs: no executions in {name}")
+            print_line(f"iotjobs: no executions in {name}")
 
 
 @iotjobs.command()
@@ -339,14 +338,13 @@ def wait(
         retries = Retries(client, status_line, interval=interval, timeout=timeout)
         check = wait_until_done(retries, job_ids, status_line, fail_fast=fail_fast)
     if check.is_timed_out:
-        text, print_line = f"iotjobs: not done after {timeout:g} s: {check.text}", print_error
+        text, stream = f"iotjobs: not done after {timeout:.10g} s: {check.text}", sys.stderr
     else:
-        subject = _to_subject(job_ids, "is", "are")
-        text, print_line = f"{subject} {check.outcome}", print_result
-    print_line(text)
-    for execution in check.executions[:_MOST_THINGS]:
+        text, stream = f"{_to_subject(job_ids, 'is', 'are')} {check.outcome}", sys.stdout
+    print_line(text, stream)
+    for execution in check.executions[:_MAX_THINGS]:
         job = f"  {execution.job_id}" if len(job_ids) > 1 else ""
-        print_line(f"  {execution.thing_name}  {execution.status}{job}")
+        print_line(f"  {execution.thing_name}  {execution.status}{job}", stream)
     if check.is_timed_out:
         ctx.exit(_EXIT_TIMED_OUT)
     if check.executions:

@@ -15,7 +15,7 @@ from iotjobs_client import (
     JobExecutionSummary,
 )
 from iotjobs_client.cli._format import format_count
-from iotjobs_client.cli._output import OutputFile, Position, StandardOutput
+from iotjobs_client.cli._output import JobsPosition, OutputFile, StandardOutput
 from iotjobs_client.cli._retries import JobNotFound, Retries
 from iotjobs_client.cli._rows import RowFormatter
 from iotjobs_client.cli._signals import Signals
@@ -35,7 +35,7 @@ class Batch:
 
     executions: Sequence[JobExecutionSummary]
     count: int
-    position: Position | None
+    position: JobsPosition | None
 
 
 class Listing:
@@ -55,14 +55,14 @@ class Listing:
     def __init__(
         self,
         retries: Retries,
-        position: Position,
+        position: JobsPosition,
         status_line: StatusLine,
         *,
         max_items: int | None = None,
         **options: Any,
     ) -> None:
         # This checks the job IDs before the first request.
-        self._starts = {job_id: retries.start(job_id, **options) for job_id in position.job_ids}
+        self._starts = {each: retries.start_token(each, **options) for each in position.job_ids}
         self._retries = retries
         self._position = position
         self._status_line = status_line
@@ -103,12 +103,12 @@ class Listing:
     def _job_batches(self, job_ids: tuple[str, ...], token: str | None) -> Iterator[Batch]:
         """Yield the batches of the first job, whose end is the start of the next one."""
         others = job_ids[1:]
-        following = Position(others, self._starts[others[0]]) if others else None
+        following = JobsPosition(others, self._starts[others[0]]) if others else None
         batch = None
         for page in self._retries.pages(
             job_ids[0], max_items=self._left, resume_token=token, **self._options
         ):
-            here = Position(job_ids, page.resume_token)
+            here = JobsPosition(job_ids, page.resume_token)
             count = len(page.executions)
             batch = Batch(page.executions, count, here if page.resume_token else following)
             yield batch

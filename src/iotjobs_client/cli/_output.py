@@ -20,7 +20,7 @@ import click
 from iotjobs_client.cli._target import copy_owner_and_mode, find_obstacle
 
 
-class Position(NamedTuple):
+class JobsPosition(NamedTuple):
     """The place at which a listing of several jobs continues.
 
     Attributes:
@@ -57,7 +57,7 @@ class StandardOutput:
 
     kept: Path | None = None
 
-    def __init__(self, position: Position | None = None) -> None:
+    def __init__(self, position: JobsPosition | None = None) -> None:
         self.count = 0
         self.position = position
         self.is_empty = position is None or position.resume_token is None
@@ -65,7 +65,7 @@ class StandardOutput:
         self.is_terminal = sys.stdout.isatty()
         self.may_block = _regular_file_size(_raw_stdout()) is None
 
-    def write(self, text: str, count: int = 0, position: Position | None = None) -> None:
+    def write(self, text: str, count: int = 0, position: JobsPosition | None = None) -> None:
         """Write the rows of ``count`` executions without buffering.
 
         Raises:
@@ -156,12 +156,12 @@ class OutputFile:
     is_terminal = False
     may_block = False
 
-    def __init__(self, path: Path, shape: str = "", position: Position | None = None) -> None:
+    def __init__(self, path: Path, shape: str = "", position: JobsPosition | None = None) -> None:
         self.count = 0
         self.position = position
         self.kept: Path | None = None
         self.is_finished = False
-        self._written: tuple[int, Position | None] | None = None
+        self._written: tuple[int, JobsPosition | None] | None = None
         self._path = Path(os.path.realpath(path))  # Replace a link's target, not the link.
         self._hash = blake2b(shape.encode(), digest_size=_DIGEST_SIZE)
         # The name is random, because processes in different containers may share a process ID. It
@@ -209,7 +209,9 @@ class OutputFile:
         _append(self._file, data)
         self._hash.update(data)
 
-    def write(self, text: str | bytes, count: int = 0, position: Position | None = None) -> None:
+    def write(
+        self, text: str | bytes, count: int = 0, position: JobsPosition | None = None
+    ) -> None:
         """Append the rows of ``count`` executions to the temporary file."""
         self._append(text.encode() if isinstance(text, str) else text)
         earlier = 0 if self._written is None else self._written[0]

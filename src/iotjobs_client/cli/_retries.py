@@ -31,13 +31,13 @@ class JobNotFound(IoTJobsError):  # noqa: N818  (the name of the condition)
 
 
 class TimedOut(Exception):  # noqa: N818  (it is an outcome, not a fault)
-    """The time for the command is over."""
+    """The timeout of the command has passed."""
 
 
 class Retries:
     """Requests pages, and repeats requests that failed with a retryable error.
 
-    Ten such errors in a row are raised. A TransportError or a CredentialsError before the first
+    The tenth such error in a row is raised. A TransportError or a CredentialsError before the first
     response is raised at once, because the region or the credentials are probably wrong.
 
     Args:
@@ -79,7 +79,7 @@ class Retries:
             try:
                 page = next(pages, None)
             except ResourceNotFoundError as error:
-                was_listed = pages.resume_token != self.start(job_id, **options)
+                was_listed = pages.resume_token != self.start_token(job_id, **options)
                 raise self._not_found(job_id, was_listed=was_listed) from error
             except IoTJobsError as error:
                 errors += 1
@@ -97,7 +97,7 @@ class Retries:
             errors = 0
             yield page
 
-    def start(self, job_id: str, **options: Any) -> str | None:
+    def start_token(self, job_id: str, **options: Any) -> str | None:
         """Return the token of the start of a job."""
         options["resume_token"] = None
         return self._client.list_job_executions_for_job(job_id, **options).pages().resume_token

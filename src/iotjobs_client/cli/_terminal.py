@@ -1,4 +1,4 @@
-"""Messages, progress and errors on standard error."""
+"""Lines for the user, the status line, and the report of an error with its exit code."""
 
 from __future__ import annotations
 
@@ -25,24 +25,13 @@ _EXIT_FAILED, _EXIT_SIGNAL = 1, 128  # The number of the signal is added to 128.
 _OPTIONS = {"job_id": "JOB", "region_name": "--region", "profile_name": "--profile"}
 
 
-def print_error(text: str) -> None:
-    """Print a line to standard error; do nothing if it is closed."""
-    _print(text, sys.stderr)
-
-
-def print_result(text: str) -> None:
-    """Print a line to standard output; do nothing if it is closed.
-
-    The exit code says the same as the line.
-    """
-    _print(text, sys.stdout)
-
-
-def _print(text: str, stream: TextIO) -> None:
+def print_line(text: str, stream: TextIO | None = None) -> None:
+    """Print a line to ``stream``, or to standard error; do nothing if it is closed."""
+    out: TextIO = stream or sys.stderr
     try:
-        print(to_printable(text), file=stream, flush=True)
+        print(to_printable(text), file=out, flush=True)
     except OSError:
-        redirect_to_devnull(stream)
+        redirect_to_devnull(out)
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
@@ -107,10 +96,10 @@ class StatusLine:
     def print_error(self, text: str) -> None:
         """Print a line to standard error instead of the status line."""
         self.hide()
-        print_error(text)
+        print_line(text)
 
     def _write(self, text: str) -> None:
-        # Erase only an own line, because a prompt may be on the last one.
+        # Write only changes: the last line may be a prompt.
         if self.is_shown and text != self._text:
             self._text = text
             with suppress(OSError):  # The terminal was closed.
@@ -164,11 +153,11 @@ def _report(error: BaseException, hints: Iterable[str], *, debug: bool) -> NoRet
     text, code = str(error), _EXIT_FAILED
     cause = type(error.__cause__).__name__
     if isinstance(error, ConfigurationError) and cause == "NoRegionError":
-        text = "no region: give --region, or set AWS_DEFAULT_REGION or the region of the profile"
+        text = "no region: pass --region, or set AWS_DEFAULT_REGION or the region of the profile"
         if region := os.environ.get("AWS_REGION"):
             text += f"; AWS_REGION is {region!r}, but boto3 does not read it"
     elif isinstance(error, CredentialsError) and cause == "EOFError":
-        print_error("")  # botocore asked on this line.
+        print_line("")  # botocore asked on this line.
         text = (
             "the profile needs an MFA code, but there is no terminal to ask on; get temporary "
             "credentials first, for example with 'aws sts get-session-token'"
@@ -182,7 +171,7 @@ def _report(error: BaseException, hints: Iterable[str], *, debug: bool) -> NoRet
     if debug:
         _print_traceback(error)
     for line in (f"iotjobs: {text}", *hints):
-        print_error(line)
+        print_line(line)
     raise click.exceptions.Exit(code)
 
 
@@ -192,4 +181,4 @@ def _print_traceback(error: BaseException) -> None:
         # Frames are indented, and have several lines. A message stays one line, because the
         # service's text may contain newlines.
         for line in text.splitlines() if text.startswith("  ") else [text]:
-            print_error(line)
+            print_line(line)

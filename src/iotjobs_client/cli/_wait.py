@@ -10,7 +10,7 @@ import attrs
 
 from iotjobs_client import JobExecutionStatus, JobExecutionSummary
 from iotjobs_client.cli._retries import Retries, TimedOut
-from iotjobs_client.cli._terminal import StatusLine, print_error
+from iotjobs_client.cli._terminal import StatusLine, print_line
 from iotjobs_client.rollout import latest_per_thing
 
 _QUEUED, _IN_PROGRESS = JobExecutionStatus.QUEUED, JobExecutionStatus.IN_PROGRESS
@@ -48,7 +48,7 @@ def wait_until_done(
 ) -> Check:
     """Wait until no execution of the jobs is QUEUED or IN_PROGRESS.
 
-    Without a terminal, a line tells when the phase changes, and at least every five minutes.
+    Without a terminal, a line is printed when the phase changes, and at least every five minutes.
 
     Args:
         retries: It sends the requests, and waits between two checks.
@@ -64,7 +64,7 @@ def wait_until_done(
         IoTJobsError: A request failed with an error that is not retryable, or ten times.
     """
     for job_id in job_ids:
-        retries.start(job_id)  # This checks the job IDs before the first request.
+        retries.start_token(job_id)  # This checks the job IDs before the first request.
     checker = _Checker(retries, job_ids)
     check = Check()
     phase, printed_at = "", -inf
@@ -80,7 +80,7 @@ def wait_until_done(
             new_phase = next(phases, reasons)
             is_due = new_phase != phase or retries.now() >= printed_at + _MAX_SILENCE
             if is_due and not status_line.is_shown:
-                print_error(check.text)
+                print_line(check.text)
                 phase, printed_at = new_phase, retries.now()
             retries.pause()
     except TimedOut:
@@ -89,18 +89,19 @@ def wait_until_done(
 
 @attrs.frozen
 class _Checker:
-    """Requests what a check needs."""
+    """Makes the requests of one check."""
 
     retries: Retries
     job_ids: Sequence[str]
 
-    def _first(self, job_id: str, *statuses: JobExecutionStatus) -> _Page | None:
-        """Return the first page with executions of the first status that has any."""
+    def _first(self, job_id: str, *statuses: JobExecutionStatus) -> Check | None:
+        """Return a check that waits for the first status that has executions, if one has."""
         for status in statuses:
             for page in self.retries.pages(job_id, status=status):
                 if page.executions:
                     more = "" if page.next_token is None else " or more"
-                    return _Page(f"{len(page.executions)}{more} {status}", page.executions)
+                    reason = f"{len(page.executions)}{more} {status}"
+                    return Check({job_id: reason}, executions=page.executions)
         return None
 
     def _executions(
@@ -111,31 +112,32 @@ class _Checker:
 
     def find_failed(self) -> Check | None:
         """Return a check that ends the wait if an execution failed."""
-        pages = (self._first(job_id, *_FAILED) for job_id in self.job_ids)
-        page = next(filter(None, pages), None)
-        if page is None:
-            return None
-        return Check(outcome=f"failing ({page.text})", executions=page.executions)
+        for job_id in self.job_ids:
+            if check := self._first(job_id, *_FAILED):
+                outcome = f"failing ({check.reasons[job_id]})"
+                return Check(outcome=outcome, executions=check.executions)
+        return None
 
     def find_unfinished(self) -> Check | None:
         """Return a check that waits if an execution is queued or in progress."""
-        pages = {job_id: self._first(job_id, _QUEUED, _IN_PROGRESS) for job_id in self.job_ids}
-        found = {job_id: page for job_id, page in pages.items() if page is not None}
+        checks = [self._first(job_id, _QUEUED, _IN_PROGRESS) for job_id in self.job_ids]
+        found = [check for check in checks if check is not None]
         if not found:
             return None
-        reasons = {job_id: page.text for job_id, page in found.items()}
-        return Check(reasons, executions=[e for page in found.values() for e in page.executions])
+        reasons = {job_id: reason for check in found for job_id, reason in check.reasons.items()}
+        return Check(reasons, executions=[e for check in found for e in check.executions])
 
     def find_unsuccessful(self) -> Check:
         """Return the things that did not succeed, or a reason to wait after all."""
         unsuccessful: list[JobExecutionSummary] = []
         for job_id in self.job_ids:
             has_succeeded = self._first(job_id, _SUCCEEDED) is not None
-            if not has_succeeded and not self._has_executions(job_id):
+            pages = self.retries.pages(job_id)
+            if not has_succeeded and not any(page.executions for page in pages):
                 return Check({job_id: "no executions yet"})
             # An execution may have failed and been queued for a retry since the first request.
-            if page := self._first(job_id, _QUEUED):
-                return Check({job_id: page.text}, executions=page.executions)
+            if check := self._first(job_id, _QUEUED):
+                return check
             found = list(self._executions(job_id, _UNSUCCESSFUL))
             if not has_succeeded and not found:
                 return Check({job_id: "all are in a status that is not known"})
@@ -152,14 +154,3 @@ class _Checker:
         counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
         result = f"not all things succeeded ({counts})" if last else "all things succeeded"
         return Check(outcome=f"done: {result}", executions=[*last.values()])
-
-    def _has_executions(self, job_id: str) -> bool:
-        return any(page.executions for page in self.retries.pages(job_id))
-
-
-@attrs.frozen
-class _Page:
-    """The number of executions on a page, such as ``"250 or more QUEUED"``, and the executions."""
-
-    text: str
-    executions: Sequence[JobExecutionSummary]
