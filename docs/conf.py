@@ -16,7 +16,6 @@ release = version = version_of("iotjobs-client")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
@@ -43,8 +42,6 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
-autosummary_generate = False
-napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
 # Their documentation would have to be downloaded during the build.

@@ -71,7 +71,7 @@ def test_importing_loads_neither_boto3_nor_botocore() -> None:
     loaded = run(
         "import sys, iotjobs_client; print([m for m in ('boto3', 'botocore', 'urllib3',"
         " 'logging', 'asyncio', 'importlib.metadata', 'typing_extensions',"
-        " 'typer', 'rich', 'matplotlib', 'iotjobs_client.cli', 'iotjobs_client.rollout',"
+        " 'click', 'rich', 'matplotlib', 'iotjobs_client.cli', 'iotjobs_client.rollout',"
         " 'iotjobs_client.testing') if m in sys.modules])"
     )
     assert loaded == "[]"

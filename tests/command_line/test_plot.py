@@ -91,6 +91,7 @@ def test_a_plot_is_reproducible(
     request_count = len(endpoint.requests)
     monkeypatch.setitem(mpl.rcParams, "text.color", "white")
     monkeypatch.setitem(mpl.rcParams, "axes.facecolor", "black")
+    monkeypatch.setitem(mpl.rcParams, "timezone", "Asia/Tokyo")
     run("summary", "--input=rows.ndjson", "--plot=rows.svg")
     assert Path("job.svg").read_bytes() == Path("rows.svg").read_bytes()
     assert len(endpoint.requests) == request_count
@@ -211,20 +212,22 @@ def test_a_plot_without_times_says_so(fleet: list[JobExecutionSummary]) -> None:
 def test_problems_have_a_panel_of_their_own() -> None:
     """Few executions fail, so their lines need another scale; both panels share the times."""
     upper, lower = _plot._figure(JOB_ID, summarize(make_fleet(100))).axes
-    assert {text.get_text() for text in upper.texts} == {"100 queued", "95 started", "60 SUCCEEDED"}
-    assert "13 FAILED" in {text.get_text() for text in lower.texts}
+    legend, problems = ([t.get_text() for t in a.get_legend().texts] for a in (upper, lower))
+    assert legend == ["100 queued", "95 started", "60 SUCCEEDED"]
+    assert problems[0] == "13 FAILED"
     assert upper.get_xlim() == lower.get_xlim()
 
 
 def test_texts_are_inside_the_plot_and_do_not_overlap() -> None:
-    """There is room for the longest job ID, and for labels of lines with nearly the same count."""
+    """There is room for the longest job ID, and for the legend of all lines."""
     fleet = make_fleet(100, statuses=["FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED"])
     figure = _plot._figure("Rollout of " + "W" * 64, summarize(fleet))
     figure.draw_without_rendering()
     (title,) = (text for text in figure.texts if "WWW" in text.get_text())
     assert title.get_window_extent().x1 < figure.bbox.x1
     for axes in figure.axes:
-        boxes = sorted((text.get_window_extent() for text in axes.texts), key=lambda box: box.y0)
+        texts = axes.get_legend().texts
+        boxes = sorted((text.get_window_extent() for text in texts), key=lambda box: box.y0)
         assert len(boxes) >= 2
         assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
         assert all(box.x1 <= figure.bbox.x1 for box in boxes)

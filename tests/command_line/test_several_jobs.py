@@ -166,8 +166,8 @@ def test_a_listing_of_unknown_jobs_writes_nothing(
     file.write_text("earlier\n")
     outcome = run("list", "x", "y", f"--output={file}")
     assert outcome.code == 1
-    assert [line[:17] for line in outcome.err.splitlines()] == [
-        f"iotjobs: no job '{name}'"[:17] for name in "xy"
+    assert [line[:19] for line in outcome.err.splitlines()] == [
+        f"iotjobs: no job '{name}'" for name in "xy"
     ]
     assert (file.read_text(), list(tmp_path.iterdir())) == ("earlier\n", [file])
 

@@ -1,4 +1,4 @@
-"""The forms of values in rows, summaries and messages: times, counts, and colours."""
+"""Formats counts and times, parses times, and names the colours of statuses."""
 
 from __future__ import annotations
 

@@ -134,9 +134,19 @@ class Listing:
 def in_period(
     batches: Iterable[Batch], since: datetime | None, until: datetime | None
 ) -> Iterator[Batch]:
-    """Yield the batches with the executions that were updated in the period."""
+    """Yield the batches with the executions whose last update is in the period, if there is one."""
+    if since is None and until is None:
+        yield from batches
+        return
     for batch in batches:
-        yield attrs.evolve(batch, executions=_select(batch.executions, since, until))
+        executions = [
+            execution
+            for execution in batch.executions
+            if (at := execution.last_updated_at) is not None
+            and (since is None or at >= since)
+            and (until is None or at < until)
+        ]
+        yield attrs.evolve(batch, executions=executions)
 
 
 def latest_batches(
@@ -149,21 +159,6 @@ def latest_batches(
     """
     last = latest_per_thing(e for batch in batches for e in batch.executions).values()
     yield Batch([e for e in last if not statuses or e.status in statuses], len(last), None)
-
-
-def _select(
-    executions: Sequence[JobExecutionSummary], since: datetime | None, until: datetime | None
-) -> Sequence[JobExecutionSummary]:
-    """Return the executions whose last update is not before ``since``, and before ``until``."""
-    if since is None and until is None:
-        return executions
-    return [
-        execution
-        for execution in executions
-        if (at := execution.last_updated_at) is not None
-        and (since is None or at >= since)
-        and (until is None or at < until)
-    ]
 
 
 def write_rows(

@@ -1,4 +1,4 @@
-"""The destinations of rows: standard output, or a file that is written atomically."""
+"""The destinations of rows, standard output or an atomic file, and their positions."""
 
 from __future__ import annotations
 
@@ -127,10 +127,11 @@ def _append(out: Any, data: bytes) -> None:
 class OutputFile:
     """A file that is replaced atomically when all rows are there.
 
-    Until then, the rows are in a temporary file beside it. After an error, that file is renamed
-    to ``FILE.DIGEST.part``. The digest of the rows also follows the token in the printed command.
-    A run with this command copies the rows that have the digest, from either file. If neither has
-    them, it is refused. So no row is lost, duplicated or mixed with rows of another listing.
+    Open it, write rows, and then finish() it, which makes it FILE, or stop() it, which makes it
+    ``FILE.DIGEST.part`` for another run. Until then, the rows are in a temporary file beside it.
+    The digest of the rows also follows the token in the printed command. A run with this command
+    copies the rows that have the digest, from either file. If neither has them, it is refused. So
+    no row is lost, duplicated or mixed with rows of another listing.
 
     Args:
         path: The file. A run that does not resume replaces an existing one.

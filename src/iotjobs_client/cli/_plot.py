@@ -23,7 +23,6 @@ from iotjobs_client.rollout import RolloutSummary
 _SUFFIXES = (".svg", ".png")
 _GREY = "#666666"
 _LONG_TITLE = 51
-_LABEL_DISTANCE = 0.08  # a fraction of the height of a panel
 _LineStyle = tuple[str, Any]  # a colour and a matplotlib line style
 _Line = tuple[str, list[int], _LineStyle]  # a name, the counts, and the style
 # The Okabe-Ito palette suits colour-blind readers. Dashes distinguish the lines too.
@@ -65,7 +64,7 @@ def _draw(path: Path, title: str, summary: RolloutSummary) -> None:
         mpl.rcdefaults()  # The plot must not depend on the user's matplotlibrc.
         # A dollar sign in the name of a file begins no formula.
         own = {"svg.hashsalt": "iotjobs-client", "font.size": 10, "text.parse_math": False}
-        mpl.rcParams.update(own)
+        mpl.rcParams.update({**own, "timezone": "UTC"})  # rcdefaults() leaves the time zone.
         kind = path.suffix[1:].lower()
         metadata = {"Date": None} if kind == "svg" else None
         try:
@@ -75,8 +74,9 @@ def _draw(path: Path, title: str, summary: RolloutSummary) -> None:
     output = OutputFile(path)
     try:
         output.write(image.getvalue())
+        output.finish()
     finally:
-        output.stop()  # It finishes a file that is complete.
+        output.stop()
 
 
 def _figure(title: str, summary: RolloutSummary) -> Any:
@@ -109,9 +109,10 @@ def _figure(title: str, summary: RolloutSummary) -> Any:
     for axes, (panel, lines) in zip(
         figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True
     ):
-        for _, counts, (colour, dash) in lines:
+        for name, counts, (colour, dash) in lines:
             style = {"color": colour, "linestyle": dash, "linewidth": 1.8, "marker": marker}
-            axes.plot(times, counts, drawstyle="steps-post", **style)
+            label = f"{counts[-1] if counts else 0:,} {name}"
+            axes.plot(times, counts, drawstyle="steps-post", label=label, **style)
         axes.set_title(f"{panel} (executions, cumulative)", loc="left", fontsize=10)
         axes.margins(x=0.01)
         axes.set_ylim(0, None if times else 1)
@@ -120,7 +121,7 @@ def _figure(title: str, summary: RolloutSummary) -> Any:
         axes.spines[["top", "right"]].set_visible(False)
         axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        _label_ends(axes, lines)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=3)
     top, bottom = figure.axes[0], figure.axes[-1]
     size = 12 if len(title) <= _LONG_TITLE else 8  # The longest job ID fits at 8 points.
     counts_by_outcome = (
@@ -141,19 +142,3 @@ def _figure(title: str, summary: RolloutSummary) -> Any:
     bottom.xaxis.set_major_locator(locator)
     bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     return figure
-
-
-def _label_ends(axes: Any, lines: list[_Line]) -> None:
-    """Write each line's name and last count at its right end, at a distance from the others."""
-    height = axes.get_ylim()[1]
-    lines = sorted(lines, key=lambda line: line[1][-1:])
-    positions = [counts[-1] / height if counts else 0 for _, counts, _ in lines]
-    for above in range(1, len(lines)):
-        positions[above] = max(positions[above], positions[above - 1] + _LABEL_DISTANCE)
-    highest = 1.0
-    for index in reversed(range(len(lines))):
-        positions[index] = min(positions[index], highest)
-        highest = positions[index] - _LABEL_DISTANCE
-    for position, (name, counts, _) in zip(positions, lines, strict=True):
-        text = f"{counts[-1] if counts else 0:,} {name}"
-        axes.text(1.01, position, text, transform=axes.transAxes, va="center")

@@ -1,4 +1,4 @@
-"""The target of an option such as ``--output``: whether it can be replaced, and its owner."""
+"""Checks whether the file of an option can be replaced, and copies its owner and mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executions and responses for tests."""
+"""Makes executions, fleets and responses for tests."""
 
 from __future__ import annotations
 
