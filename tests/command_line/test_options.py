@@ -13,14 +13,13 @@ from typing import Any
 
 import attrs
 import pytest
-from commands import FLEET, PAGE, Clock, Terminal, requested_statuses, run, thing_names, to_names
+from commands import FLEET, PAGE, Terminal, requested_statuses, run, thing_names, to_names
 from support import JOB_ID, wait_until
 
 from iotjobs_client import (
     AccessDeniedError,
     InvalidArgumentError,
     IoTJobsClient,
-    ThrottlingError,
     __version__,
 )
 from iotjobs_client.testing import Fault, RawResponse, make_execution
@@ -122,17 +121,6 @@ def test_latest_selects_a_period_of_last_executions(local_endpoint: StartLocalEn
     ]
     local_endpoint({JOB_ID: [*HOURLY, *later]})
     assert run("list", JOB_ID, "--latest", "--until=2026-01-01T02:00").names == ["hour-1"]
-
-
-def test_latest_repeats_failed_requests(
-    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a retryable error, it waits and repeats the request, because it cannot be resumed."""
-    Clock(monkeypatch)
-    local_endpoint({JOB_ID: RETRIED}, faults={2: ThrottlingError, 3: "disconnect"})
-    outcome = run("list", JOB_ID, "--latest", "--page-size=3")
-    assert (outcome.code, outcome.names) == (0, ["a", "b", "c", "d"])
-    assert [line.endswith("; will retry") for line in outcome.err.splitlines()] == [True, True]
 
 
 def test_latest_cannot_be_resumed(local_endpoint: StartLocalEndpoint, tmp_path: Path) -> None:

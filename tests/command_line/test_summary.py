@@ -12,7 +12,7 @@ import pytest
 from commands import FLEET, PAGE, Clock, run
 from support import JOB_ID, PAUSED
 
-from iotjobs_client import AccessDeniedError, JobExecutionStatus, ThrottlingError
+from iotjobs_client import JobExecutionStatus, ThrottlingError
 from iotjobs_client.cli._input import read_rows
 from iotjobs_client.cli._rows import RowFormatter
 from iotjobs_client.testing import make_execution, make_fleet
@@ -131,18 +131,6 @@ def test_errors_lose_no_page(
     assert (outcome.code, outcome.out) == (0, expected)
     assert len(endpoint.requests) == 4 + len(faults)
     assert [line.endswith("; will retry") for line in outcome.err.splitlines()] == [True] * 11
-
-
-def test_errors_that_do_not_pass_end_the_command(
-    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ten retryable errors in a row are too many, and one that is not retryable is."""
-    Clock(monkeypatch)
-    faults = {**dict.fromkeys(range(1, 11), ThrottlingError), 11: AccessDeniedError}
-    local_endpoint({JOB_ID: FLEET}, faults=faults)
-    outcomes = [run("summary", JOB_ID) for _ in range(2)]
-    assert [outcome.code for outcome in outcomes] == [1, 1]
-    assert [len(outcome.err.splitlines()) for outcome in outcomes] == [10, 1]
 
 
 def test_a_quoted_cell_of_csv_is_read_back_whole(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from commands import FLEET, Clock, interrupt, requested_statuses, run
 from support import JOB_ID, PAUSED
 
 from iotjobs_client import (
-    AccessDeniedError,
     IoTJobsClient,
     JobExecutionPaginator,
     JobExecutionSummary,
@@ -152,28 +151,6 @@ def test_the_timeout_cuts_the_last_pause(
     assert outcome.err.splitlines()[-2:] == [text, "  thing-19  QUEUED"]
     assert clock.now == seconds
     assert requested_statuses(endpoint) == ["QUEUED"] * checks
-
-
-def test_retryable_errors_are_retried(
-    local_endpoint: StartLocalEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each error is reported in a line; the tenth in a row ends the command."""
-    Clock(monkeypatch)
-    faults = dict.fromkeys((*range(1, 10), *range(11, 21)), ThrottlingError)
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults=faults)
-    outcome = run("wait", JOB_ID)
-    assert outcome.code == 1
-    assert len(endpoint.requests) == 20
-    lines = [line for line in outcome.err.splitlines() if line.startswith("iotjobs: ")]
-    assert [line.endswith("; will retry") for line in lines] == [*[True] * 18, False]
-
-
-def test_another_error_ends_the_command(local_endpoint: StartLocalEndpoint) -> None:
-    """An error that is not retryable is reported at once."""
-    endpoint = local_endpoint({JOB_ID: FLEET}, faults={1: AccessDeniedError})
-    outcome = run("wait", JOB_ID)
-    assert (outcome.code, len(endpoint.requests)) == (1, 1)
-    assert len(outcome.err.splitlines()) == 1
 
 
 def test_the_timeout_ends_retries(

@@ -119,15 +119,14 @@ def test_a_report_that_stopped_before_its_first_row_is_continued(
 def test_the_demo_shows_what_boto3_and_this_library_find(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The README and the index have the demo's figures of frequent mistakes and of a fault."""
+    """The README has the demo's figures of frequent mistakes and of a fault."""
     run("demo.py")
     mistakes, _, boto3_alone, with_library, rollout, things = capsys.readouterr().out.split("\n\n")
-    for page in ("README.md", "docs/index.md"):
-        text = (EXAMPLES.parent / page).read_text(encoding="utf-8")
-        rows = re.findall(r"(?m)^\| .* \| \*\*(.*)\*\* \| (.*) \| `", text)
-        reported = [figure for figure, _ in rows]
-        assert reported == ["250", "39.0%", "0", "500 of 1,000, no error", "a `TypeError`"], page
-        assert [true for _, true in rows] == ["1,000", "60.9%", "70", "1,000", "JSON"], page
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| .* \| \*\*(.*)\*\* \| (.*) \| `", text)
+    reported = [figure for figure, _ in rows]
+    assert reported == ["250", "39.0%", "0", "500 of 1,000, no error", "a `TypeError`"]
+    assert [true for _, true in rows] == ["1,000", "60.9%", "70", "1,000", "JSON"]
     assert "page only: 250 of 1,000 executions" in mistakes
     assert "page of each status: 39.0% succeeded" in mistakes
     assert '["status"]: 0 FAILED' in mistakes
