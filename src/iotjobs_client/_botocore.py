@@ -11,13 +11,21 @@ botocore is imported with the first client, never with this module.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar, copy_context
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from iotjobs_client._arguments import broken_rule, is_object
-from iotjobs_client._botocore_errors import member, raise_mapped, to_request_id, wrapped_error
+from iotjobs_client._botocore_errors import (
+    is_foreign,
+    member,
+    raise_mapped,
+    to_request_id,
+    wrapped_error,
+)
 from iotjobs_client._version import __version__
 from iotjobs_client.exceptions import (
     ConfigurationError,
@@ -35,6 +43,9 @@ _LONGEST_MESSAGE = 1_000
 _ASYNCHRONOUS = ("aioboto3", "aiobotocore")
 _CREDENTIALS = {"Authorization": "access key ID", "X-Amz-Security-Token": "session token"}
 
+_IMPORT_PID = os.getpid()
+# The process in which a client last dropped the connections that it had inherited.
+_pids: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 # True in the context of one of our calls. The client may be shared: direct calls on it, even at the
 # same time from other threads, must be unaffected.
 _is_our_call: ContextVar[bool] = ContextVar("iotjobs_client_call", default=False)
@@ -51,6 +62,7 @@ def build_client(*, session: Any = None, profile_name: str | None = None, **opti
     """
     import boto3
 
+    handled = sys.exc_info()[1]
     try:
         if session is None and profile_name is None:
             session = boto3.DEFAULT_SESSION
@@ -59,7 +71,7 @@ def build_client(*, session: Any = None, profile_name: str | None = None, **opti
     except Exception as error:
         if type(error) is ValueError:  # botocore raises it for a URL that is not valid.
             raise ConfigurationError(str(error)) from error
-        raise_mapped(error)
+        raise_mapped(error, handled)
     register_handlers(client)
     return client
 
@@ -76,9 +88,13 @@ def register_handlers(client: Any) -> None:
             client.meta.events.register(name, handler, unique_id=f"iotjobs-client.{event}")
 
 
-def drop_connections(client: Any) -> None:
-    """Close the connections of ``client`` if it is a botocore client; it can open others."""
-    if _is_botocore_client(client):
+def drop_inherited_connections(client: Any) -> None:
+    """Close the connections that a botocore client opened before a fork; it can open others.
+
+    Two processes on one connection would read each other's responses.
+    """
+    if _is_botocore_client(client) and _pids.get(client, _IMPORT_PID) != os.getpid():
+        _pids[client] = os.getpid()
         client.close()
 
 
@@ -91,6 +107,12 @@ def _is_botocore_client(client: object) -> bool:
     # isinstance() would call a method of an autospecced mock, whose users assert on its calls.
     module = sys.modules.get("botocore.client")
     return module is not None and module.BaseClient in type(client).__mro__
+
+
+def _is_botocore_method(method: object) -> bool:
+    # A wrapper may have the method's name and module, but not the variables of that module.
+    variables = getattr(getattr(method, "__func__", None), "__globals__", {})
+    return str(variables.get("__name__")).startswith("botocore.")
 
 
 # Calls
@@ -109,15 +131,16 @@ def list_job_executions_for_job(
         IoTJobsError: The call failed.
     """
     method = client.list_job_executions_for_job
+    handled = sys.exc_info()[1]
     try:
         # A wrapper around the method expects what botocore returns, so our handlers stay inactive.
-        if _is_botocore_client(client) and getattr(method, "__self__", None) is client:
+        if _is_botocore_client(client) and _is_botocore_method(method):
             # An interrupt cannot leave them active, because the context ends with the call.
             response = copy_context().run(_call_with_handlers, method, arguments)
         else:
             response = method(**arguments)
     except Exception as error:  # noqa: BLE001  (those that are not botocore's are raised again)
-        raise_mapped(error)
+        raise_mapped(error, handled)
     return _checked(response)
 
 
@@ -162,16 +185,14 @@ def _read_body(
     if length.isdecimal() and len(body) < int(length):
         text = f"the connection was lost after {len(body):,} of {int(length):,} bytes"
         raise TransportError(text, request_id=request_id)
-    try:
-        content = _load_object(body)
-        if content and not content.keys() & _MEMBERS:
-            raise ValueError(_NO_MEMBER)  # noqa: TRY301
-    except ValueError as error:
+    content, problem = _load_object(body)
+    if content and not content.keys() & _MEMBERS:
+        problem = _NO_MEMBER
+    if problem is not None:
         # botocore itself would take the body for an empty last page, and the listing would end.
         content_type = headers.get("content-type", "no content type")
-        raise MalformedResponseError(
-            f"{error}; {len(body):,} bytes of {content_type}", request_id=request_id
-        ) from None
+        text = f"{problem}; {len(body):,} bytes of {content_type}"
+        raise MalformedResponseError(text, request_id=request_id)
     import logging
 
     customized_response_dict["executionSummaries"] = []  # marks that the handler ran
@@ -183,21 +204,19 @@ def _read_body(
         response_dict["body"] = b""
 
 
-def _load_object(body: bytes) -> Mapping[str, Any]:
-    """Return the JSON object in ``body``.
-
-    Raises:
-        ValueError: The body is something else.
-    """
+def _load_object(body: bytes) -> tuple[Mapping[str, Any], str | None]:
+    """Return the JSON object in ``body``, or an empty one and what is wrong with the body."""
     try:
         content = json.loads(body.decode())
     except RecursionError:
-        raise ValueError("the body is nested too deeply") from None
+        return {}, "the body is nested too deeply"
     except ValueError as error:
-        raise ValueError(f"the body is not JSON in UTF-8 ({error})") from None
+        if is_foreign(error):
+            raise
+        return {}, f"the body is not JSON in UTF-8 ({error})"
     if not is_object(content):
-        raise ValueError(f"the body is not an object but of type {type(content).__name__}")
-    return content
+        return {}, f"the body is not an object but of type {type(content).__name__}"
+    return content, None
 
 
 def _readable_error(body: bytes) -> bytes:
@@ -206,9 +225,8 @@ def _readable_error(body: bytes) -> bytes:
     Its parser fails if the body is not an object or the code not a string. It would then neither
     look at the HTTP status nor retry.
     """
-    try:
-        content = _load_object(body)
-    except ValueError:
+    content, problem = _load_object(body)
+    if problem is not None:
         content = {"message": body[:_LONGEST_MESSAGE].decode(errors="replace")}
     return json.dumps({k: v for k, v in content.items() if isinstance(v, str)}).encode()
 

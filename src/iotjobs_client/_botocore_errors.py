@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iotjobs_client._arguments import is_object
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
 
 _E = TypeVar("_E", bound=IoTJobsError)
 _FIRST_FAULT = 500
-# The modules whose errors botocore expects while it sends a request.
-_SENDING_MODULES = frozenset(
-    ("asyncio", "botocore", "builtins", "concurrent", "http", "socket", "ssl", "urllib3")
-)
+# Errors of these modules come from a request. Those of any other module are the program's own.
+_MODULES = sys.stdlib_module_names | {"boto3", "botocore", "dateutil", "urllib3"}
 
 
 def _by_name(table: dict[type[_E], str]) -> dict[str, type[_E]]:
@@ -106,9 +105,11 @@ _UNOBTAINABLE = (EOFError, FileNotFoundError, PermissionError, RuntimeError, Val
 _TEMPORARY = re.compile(r"non 200 response (429|5\d\d)|response did not contain: access_key, ")
 
 
-def _from_botocore(error: Exception) -> IoTJobsError | None:
+def _from_botocore(error: Exception, chain: Iterable[BaseException]) -> IoTJobsError | None:
     """Return our error for one of botocore's; ``None`` for an error that is not botocore's."""
     names = _botocore_bases(error)
+    if not names and is_foreign(error):
+        return None
     # To obtain credentials botocore may call STS or SSO, run a program or read a file.
     if _is_raised_in("botocore.credentials", error) and (names or isinstance(error, _UNOBTAINABLE)):
         return CredentialsError(f"{type(error).__name__}: {error}")
@@ -117,15 +118,19 @@ def _from_botocore(error: Exception) -> IoTJobsError | None:
     if _is_raised_in("botocore.parsers", error):
         return MalformedResponseError(f"{type(error).__name__}: {error}")
     # botocore computes the port of the endpoint's URL when it signs a request.
-    if isinstance(error, ValueError) and _is_raised_in("botocore.auth", error):
-        return ConfigurationError(str(error))
-    if _is_ca_bundle_error(error):
+    is_of_port = isinstance(error, ValueError) and _is_raised_in("botocore.auth", error)
+    if is_of_port or ("SSLError" in names and any(map(_is_of_ca_bundle, chain))):
         return ConfigurationError(str(error))
     kind = _kind(names)
     return None if kind is None else kind(str(error))
 
 
-def _botocore_bases(error: BaseException) -> list[str]:
+def is_foreign(error: BaseException) -> bool:
+    """Return whether ``error`` is the program's own, such as a deadline of a signal handler."""
+    return type(error).__module__.partition(".")[0] not in _MODULES
+
+
+def _botocore_bases(error: BaseException | None) -> list[str]:
     return [
         base.__name__ for base in type(error).__mro__ if base.__module__.startswith("botocore.")
     ]
@@ -135,41 +140,44 @@ def _kind(names: Sequence[str]) -> type[IoTJobsError] | None:
     return next((_BY_CLASS[name] for name in names if name in _BY_CLASS), None)
 
 
-def raise_mapped(error: Exception) -> Never:
-    """Raise our error from one of botocore's; raise any other error again as it is."""
-    error = wrapped_error(error) or error
-    ours = _from_botocore(error)
+def raise_mapped(error: Exception, handled: BaseException | None) -> Never:
+    """Raise our error from one of botocore's; raise any other error again as it is.
+
+    Args:
+        error: The error of a call.
+        handled: The error that the caller was handling before the call, so it is no cause.
+    """
+    chain = [*_chain(error, handled)]
+    error = next(filter(None, map(wrapped_error, chain)), error)
+    ours = _from_botocore(error, chain)
     if isinstance(ours, CredentialsError):
-        ours.is_retryable = any(map(_is_temporary, _chain(error)))
+        ours.is_retryable = any(map(_is_temporary, chain))
     try:
         if ours is None:
             raise error
         raise ours from error
     finally:
-        del ours, error  # Their tracebacks refer to this frame: they would form a cycle.
+        del ours, error, chain  # Their tracebacks refer to this frame: they would form a cycle.
 
 
-def wrapped_error(error: Exception | None) -> Exception | None:
-    """Return the error of a signal handler, such as a deadline, that botocore wrapped in ``error``.
+def wrapped_error(error: BaseException | None) -> Exception | None:
+    """Return the program's own error if ``error`` wraps one.
 
-    botocore wraps any error that is raised while a request is sent. One whose class is defined
-    outside the modules that send requests is the program's own.
+    botocore wraps any error that is raised while a request is sent.
     """
-    for each in _chain(error):
-        if "HTTPClientError" not in _botocore_bases(each):
-            continue
-        inner = getattr(each, "kwargs", {}).get("error")
-        module = type(inner).__module__.partition(".")[0]
-        if isinstance(inner, Exception) and module not in _SENDING_MODULES:
-            return inner
-    return None
+    is_wrapper = "HTTPClientError" in _botocore_bases(error)
+    inner = getattr(error, "kwargs", {}).get("error") if is_wrapper else None
+    return inner if isinstance(inner, Exception) and is_foreign(inner) else None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield ``error`` and the errors that led to it."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+def _chain(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
+    """Yield ``error`` and the errors that led to it, up to ``handled``."""
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__
+        if following is handled:
+            return
 
 
 def _is_raised_in(module: str, error: Exception) -> bool:
@@ -181,13 +189,10 @@ def _is_raised_in(module: str, error: Exception) -> bool:
     return False
 
 
-def _is_ca_bundle_error(error: Exception) -> bool:
+def _is_of_ca_bundle(cause: BaseException) -> bool:
     """Return whether a file of certificates cannot be read, as opposed to a failed connection."""
-    return "SSLError" in _botocore_bases(error) and any(
-        isinstance(cause, (FileNotFoundError, IsADirectoryError, PermissionError))
-        or getattr(cause, "library", None) in ("PEM", "X509")
-        for cause in _chain(error)
-    )
+    is_of_file = isinstance(cause, (FileNotFoundError, IsADirectoryError, PermissionError))
+    return is_of_file or getattr(cause, "library", None) in ("PEM", "X509")
 
 
 def _is_temporary(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from iotjobs_client._arguments import check_thing_arn, is_encodable, to_optional_int, to_utc
-from iotjobs_client.exceptions import MalformedResponseError
+from iotjobs_client.exceptions import InvalidArgumentError, MalformedResponseError
 from iotjobs_client.models import JobExecutionPage, JobExecutionStatus, JobExecutionSummary
 
 
@@ -31,6 +31,13 @@ _set_updated_at = _setter("last_updated_at")
 _set_retry_attempt = _setter("retry_attempt")
 _set_job_id = _setter("job_id")
 _STATUSES = {status.value: status for status in JobExecutionStatus}
+# The errors that a malformed execution raises, with a text if their own is no help. An error of any
+# other class is that of a signal handler, such as a deadline.
+_ERRORS: dict[type[Exception], str | None] = {
+    **dict.fromkeys((InvalidArgumentError, OverflowError, ValueError)),
+    **dict.fromkeys((AttributeError, KeyError, TypeError), "not as in the API reference"),
+    OSError: "a time is out of range",  # The C library cannot convert it.
+}
 
 
 def decode(response: Mapping[str, Any], request_id: str | None, job_id: str) -> JobExecutionPage:
@@ -56,14 +63,11 @@ def decode(response: Mapping[str, Any], request_id: str | None, job_id: str) -> 
         try:
             for item in items or ():  # pyright: ignore[reportUnknownVariableType]  # any JSON
                 executions.append(_to_summary(item, job_id))
-        except TimeoutError:
-            raise  # A signal handler that enforces a deadline raised it, not datetime.
-        except OSError:  # Its text says only that the C library cannot convert the number.
-            problem = f"executionSummaries[{len(executions)}]: a time is out of range"
-        except (ArithmeticError, ValueError) as error:  # A value is out of its range.
-            problem = f"executionSummaries[{len(executions)}]: {error}"
-        except (AttributeError, LookupError, TypeError):
-            problem = f"executionSummaries[{len(executions)}]: not as in the API reference"
+        except Exception as error:
+            if type(error) not in _ERRORS:
+                raise
+            text = _ERRORS[type(error)] or error
+            problem = f"executionSummaries[{len(executions)}]: {text}"
     if problem is not None:
         raise MalformedResponseError(problem, request_id=request_id)
     return JobExecutionPage(tuple(executions), next_token or None, None, request_id)

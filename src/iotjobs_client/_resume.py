@@ -43,10 +43,9 @@ class Position(NamedTuple):
 
     def after(self, executions: Iterable[JobExecutionSummary]) -> Position:
         """Return the position once ``executions`` of its page were yielded as well."""
-        fingerprints = tuple(map(_fingerprint, executions))
-        # A service may return larger pages than it is asked for.
-        reach = max(_REACH, len(fingerprints))
-        return self._replace(yielded=(*self.yielded, *fingerprints)[-reach:], reach=reach)
+        yielded = (*self.yielded, *map(_fingerprint, executions))
+        reach = max(_REACH, self.reach)
+        return self._replace(yielded=yielded[-reach:], reach=reach)
 
     def split_unseen(
         self, executions: tuple[JobExecutionSummary, ...]
@@ -61,8 +60,10 @@ class Position(NamedTuple):
             but are missing in the page, and this position with the missing ones first. So if
             :meth:`after` must drop fingerprints, it keeps those of executions that are still here.
         """
+        # A service may return larger pages than it is asked for.
+        position = self._replace(reach=max(self.reach, len(executions)))
         if not self.yielded:
-            return executions, (), self
+            return executions, (), position
         yielded = Counter(self.yielded)
         found: list[bytes] = []
         unseen: list[JobExecutionSummary] = []
@@ -74,7 +75,7 @@ class Position(NamedTuple):
             else:
                 unseen.append(execution)
         missing = tuple(yielded.elements())
-        return tuple(unseen), missing, self._replace(yielded=(*missing, *found))
+        return tuple(unseen), missing, position._replace(yielded=(*missing, *found))
 
     def following(self, next_token: str, page_length: int, missing: tuple[bytes, ...]) -> Position:
         """Return the position of the page after the one at this position.

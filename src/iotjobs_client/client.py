@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from iotjobs_client.models import JobExecutionPage
 
 __all__ = ["IoTJobsClient", "SupportsListJobExecutionsForJob"]
-
-_IMPORT_PID = os.getpid()
 
 
 class SupportsListJobExecutionsForJob(Protocol):
@@ -110,8 +107,6 @@ class IoTJobsClient:
         self._rate = RateLimiter(to_rate(requests_per_second))
         self._options = _given(client=client, **options, requests_per_second=requests_per_second)
         self._is_closed = False
-        # Not os.getpid(): a borrowed client may have connections from before a fork.
-        self._pid = _IMPORT_PID
 
     def __repr__(self) -> str:
         """Return the client as a call, with the options that are set."""
@@ -169,10 +164,7 @@ class IoTJobsClient:
         if self._is_closed:
             self.close()  # It may have been closed while the boto3 client was built.
             raise ConfigurationError("this IoTJobsClient is closed")
-        if self._pid != os.getpid():
-            # Two processes on one connection would read each other's responses.
-            _botocore.drop_connections(boto3_client)
-            self._pid = os.getpid()
+        _botocore.drop_inherited_connections(boto3_client)
         return boto3_client
 
     def list_job_executions_for_job(

@@ -150,7 +150,8 @@ def latest_per_thing(
     If the executions are of several jobs, the last execution of each job is compared with those of
     the other jobs. The last one of all has the latest ``queued_at``, or ``started_at`` or
     ``last_updated_at`` if it has no earlier one of these times. One that has no time comes before
-    all others, and the later one in ``executions`` is the last of two with equal times.
+    all others. Of two with equal times, the last is that of the job that comes later in
+    ``executions``.
 
     Args:
         executions: A listing, or any part of one.

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
@@ -160,9 +160,10 @@ def test_a_wrapper_of_the_method_sees_datetimes(borrowed: Any) -> None:
 
     # The first listing registers the handlers, which must stay inactive for a wrapper.
     assert list_with(borrowed) == list_with(Delegating()) == FLEET
-    borrowed.list_job_executions_for_job = wrapper
-    assert list_with(borrowed) == FLEET
-    assert seen == [datetime] * 2
+    for wrapped in (wrapper, MethodType(lambda _, **arguments: wrapper(**arguments), borrowed)):
+        borrowed.list_job_executions_for_job = wrapped
+        assert list_with(borrowed) == FLEET
+    assert seen == [datetime] * 3
 
 
 def test_event_handlers_see_numbers_or_datetimes(borrowed: Any) -> None:

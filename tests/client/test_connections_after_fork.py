@@ -90,6 +90,7 @@ def test_a_forked_process_drops_inherited_connections(
         assert close_calls == []
         monkeypatch.setattr("os.getpid", lambda: -1)
         assert list(executions) == FLEET[1:]
+        list_all(IoTJobsClient(boto3_client))  # Its connections are those of this process now.
         assert close_calls == [None]
         assert client.boto3_client is boto3_client
         monkeypatch.undo()

@@ -7,7 +7,13 @@ import inspect
 import botocore.exceptions
 import botocore.model
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    SSLError,
+)
 from botocore.parsers import ResponseParserError
 from support import JOB_ID, ScriptedClient, listing_error
 
@@ -25,6 +31,7 @@ from iotjobs_client import (
     TransportError,
 )
 
+THROTTLING = ClientError({"Error": {"Code": "ThrottlingException"}}, "ListJobExecutionsForJob")
 # UndefinedModelAttributeError has no base class of botocore.
 BOTOCORE_CLASSES: list[type[Exception]] = [
     vars(botocore.model)["UndefinedModelAttributeError"],
@@ -134,3 +141,34 @@ def test_an_error_from_elsewhere_is_not_mapped(error: BaseException) -> None:
         list(client.list_job_executions_for_job(JOB_ID))
     assert caught.value is error
     assert caught.value.__cause__ is None
+
+
+class Deadline(Exception):  # noqa: N818  (it is an outcome, not a fault)
+    """The error of a signal handler."""
+
+
+@pytest.mark.parametrize(
+    ("handled", "error", "expected"),
+    [
+        (HTTPClientError(error=Deadline()), THROTTLING, ThrottlingError),
+        (FileNotFoundError(), SSLError(endpoint_url="x", error=ValueError("x")), TransportError),
+        (THROTTLING, NoCredentialsError(), CredentialsError),
+    ],
+    ids=["deadline", "file", "credentials"],
+)
+def test_an_error_that_the_caller_handles_is_no_cause(
+    handled: Exception, error: Exception, expected: type[IoTJobsError]
+) -> None:
+    """A listing within ``except`` raises the same error as one outside of it."""
+    client = IoTJobsClient(ScriptedClient(error, error))
+    outside = listing_error(client)
+
+    def fail() -> None:
+        raise handled
+
+    try:
+        fail()
+    except type(handled):
+        inside = listing_error(client)
+    assert type(inside) is type(outside) is expected
+    assert inside.is_retryable is outside.is_retryable

@@ -87,7 +87,12 @@ def test_a_failed_source_is_an_error_about_credentials(error: Exception) -> None
     assert not ours.is_retryable
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError(), KeyError("x"), BrokenPipeError()])
+OWN_ERROR = type("Deadline", (RuntimeError,), {})()
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError(), KeyError("x"), BrokenPipeError(), OWN_ERROR]
+)
 def test_a_mistake_in_a_source_is_not_mapped(error: Exception) -> None:
     """An error that no source of botocore raises is one of your program."""
     with pytest.raises(type(error)) as caught:

@@ -116,6 +116,32 @@ def test_a_deadline_while_credentials_are_fetched_passes_through(
             accepted[0].close()
 
 
+@pytest.mark.parametrize("base", [Exception, ValueError, RuntimeError], ids=lambda b: b.__name__)
+@pytest.mark.parametrize("is_wrapped", [True, False], ids=["wrapped", "borrowed"])
+def test_a_deadline_while_a_response_is_read_passes_through(
+    base: type[Exception], monkeypatch: pytest.MonkeyPatch, *, is_wrapped: bool
+) -> None:
+    """It is no MalformedResponseError, whether botocore or this library reads the response."""
+    deadline = type("Deadline", (base,), {})()
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise deadline
+
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint:
+        client = boto3_client(endpoint.url)
+        method = client.list_job_executions_for_job
+        borrowed = SimpleNamespace(list_job_executions_for_job=method) if is_wrapped else client
+        executions = iter(IoTJobsClient(borrowed).list_job_executions_for_job(JOB_ID))
+        with monkeypatch.context() as patch:
+            patch.setattr("botocore.parsers.BaseRestParser._do_parse", interrupt)
+            patch.setattr("iotjobs_client._botocore.json", SimpleNamespace(loads=interrupt))
+            with pytest.raises(base) as caught:
+                next(executions)
+        assert caught.value is deadline
+        assert list(executions) == FLEET
+        client.close()
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("x"), TimeoutError("x"), socket.gaierror("x"), "x"], ids=type
 )

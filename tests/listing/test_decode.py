@@ -153,13 +153,15 @@ def test_no_execution_of_a_malformed_page_is_yielded() -> None:
     assert list(executions) == good
 
 
-def test_a_timeout_error_of_a_signal_handler_passes_through() -> None:
-    """A TimeoutError is an OSError, which datetime raises for some times out of range."""
+@pytest.mark.parametrize("base", [Exception, ArithmeticError, LookupError, OSError, ValueError])
+def test_an_error_of_a_signal_handler_passes_through(base: type[Exception]) -> None:
+    """The errors of a malformed execution have these base classes, too."""
+    deadline = type("Deadline", (base,), {})
 
     class Late(dict[str, Any]):
         def get(self, *_: Any) -> Any:
-            raise TimeoutError("deadline")
+            raise deadline("deadline")
 
-    with pytest.raises(TimeoutError, match="deadline") as caught:
+    with pytest.raises(deadline, match="deadline") as caught:
         decode({"executionSummaries": [{"jobExecutionSummary": Late()}]})
     assert not isinstance(caught.value, IoTJobsError)

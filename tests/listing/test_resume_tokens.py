@@ -271,6 +271,20 @@ def test_the_order_of_statuses_does_not_matter() -> None:
     )
 
 
+def test_a_page_above_the_requested_size_is_resumed_often() -> None:
+    """No token forgets executions of the page, although a mock's page has more than 500."""
+    fleet = make_fleet(1000)
+    found: list[JobExecutionSummary] = []
+    token = None
+    for _ in range(4):
+        client = ScriptedClient(make_response(fleet))
+        part = iter(paginate(client, max_items=300, resume_token=token))
+        found += part
+        token = part.resume_token
+    assert found == fleet
+    assert token is None
+
+
 def test_a_page_above_the_requested_size_is_resumed() -> None:
     """A token is exact in the middle of a thousand executions, also if pages are smaller later."""
     fleet = make_fleet(1000)

@@ -168,5 +168,6 @@ class TestLocalEndpoint:
     def test_the_client_needs_no_aws_configuration(self, endpoint: LocalEndpoint) -> None:
         """``client()`` uses made-up credentials and a made-up region."""
         assert boto3.Session().get_credentials() is None
-        with endpoint.client(requests_per_second=1000) as client:
+        # Options that an application's settings leave out do not lead to AWS.
+        with endpoint.client(endpoint_url=None, session=None, region_name=None) as client:
             assert len(list(client.list_job_executions_for_job(JOB_ID, max_items=3))) == 3

@@ -210,6 +210,8 @@ class LocalEndpoint:
         """
         from botocore.config import Config
 
+        # An option that is None must not replace a default: the client would be one of AWS.
+        options = {name: value for name, value in options.items() if value is not None}
         # A proxy from the environment variables could not reach this machine's loopback address.
         config, given = Config(proxies={}), options.get("config")
         options["config"] = config.merge(given) if isinstance(given, Config) else given or config
