@@ -7,6 +7,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from itertools import permutations
 from typing import Any
 
 import attrs
@@ -117,6 +118,20 @@ def test_an_execution_that_is_listed_again_counts_once(
     summary = summarize(attempt(*each) for each in attempts)
     assert (summary.execution_count, summary.thing_count) == (count, 1)
     assert summary.executions[JobExecutionStatus(attempts[-1][0])] == 1
+
+
+@pytest.mark.parametrize("number", [1, 3], ids=["earlier", "last"])
+def test_the_newest_state_of_an_execution_counts_in_any_order(number: int) -> None:
+    """Rows of two days may be read in any order."""
+    states = [
+        make_execution("a", status, execution_number=number, last_updated_at=updated_at)
+        for status, updated_at in (("IN_PROGRESS", START), ("FAILED", START + timedelta(days=1)))
+    ]
+    other = make_execution("a", "SUCCEEDED", execution_number=2)
+    for executions in permutations([*states, other]):
+        assert summarize(executions).executions == {"SUCCEEDED": 1, "FAILED": 1}
+        (last,) = latest_per_thing(executions).values()
+        assert last.status == ("FAILED" if number > 2 else "SUCCEEDED")
 
 
 def test_only_the_latest_executions_stay_in_memory() -> None:

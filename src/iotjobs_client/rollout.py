@@ -5,9 +5,10 @@ The functions take any iterable of executions and read it once; they make no req
 executions, because it must count an execution once that the listing contains in two states.
 
 An execution is identified by its job, its thing and its ``execution_number``. A listing of several
-statuses contains an execution twice if its status changed during the listing. The later state comes
-last, and only that one counts. An execution without a number is identified by its ``queued_at``.
-Executions of a job on a thing that have neither count as one.
+statuses contains an execution twice if its status changed during the listing. Only the state counts
+that was updated last; of two with equal times, or without times, the one that comes last. An
+execution without a number is identified by its ``queued_at``. Executions of a job on a thing that
+have neither count as one.
 """
 
 from __future__ import annotations
@@ -242,8 +243,9 @@ def _split_latest(
     for execution in executions:
         superseded = _update_latest(latest, execution)
         if superseded is not None:
-            earlier.pop(_key(execution), None)  # Drop an older state of the same execution.
-            earlier[_key(superseded)] = superseded
+            state = earlier.pop(_key(execution), execution)
+            is_last = superseded is not execution
+            earlier[_key(superseded)] = superseded if is_last else _newer(state, execution)
     last = _latest_of_all_jobs(latest)
     superseded_by_jobs = (e for e in latest.values() if last[e.thing_arn] is not e)
     return last.values(), [*earlier.values(), *superseded_by_jobs]
@@ -256,17 +258,23 @@ def _update_latest(
 
     Returns:
         The earlier of the two executions, which is not in ``latest``; ``None`` if ``execution`` is
-        the first one, or a newer state of the last one.
+        the first one, or another state of the last one.
     """
     key = execution.job_id, execution.thing_arn
     last = latest.setdefault(key, execution)
     if _identity(last) == _identity(execution):
-        latest[key] = execution
+        latest[key] = _newer(last, execution)
         return None
     if not _is_later(execution, last):
         return execution
     latest[key] = execution
     return last
+
+
+def _newer(state: JobExecutionSummary, other: JobExecutionSummary) -> JobExecutionSummary:
+    """Return the newer of two states of an execution; ``other`` if their times do not tell."""
+    updated_at, others = state.last_updated_at, other.last_updated_at
+    return state if updated_at and others and updated_at > others else other
 
 
 def _latest_of_all_jobs(latest: _LatestByJob) -> dict[str, JobExecutionSummary]:

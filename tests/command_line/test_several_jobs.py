@@ -340,14 +340,19 @@ def test_wait_is_done_when_all_jobs_are(
         (["repair", "second", "first"], 3, ["  f  TIMED_OUT  repair"]),
         (["first", "end"], 0, []),
         (["end", "second", "repair", "first"], 0, []),
+        (["repair", "same"], 0, []),
+        (["same", "repair"], 3, ["  f  TIMED_OUT  repair"]),
     ],
-    ids=["failures in both", "failed again", "repaired", "any order"],
+    ids=["failures in both", "failed again", "repaired", "any order", "tie", "other tie"],
 )
 def test_wait_judges_things_over_all_jobs(
     job_ids: list[str], code: int, lines: list[str], local_endpoint: StartLocalEndpoint
 ) -> None:
-    """The execution of a thing that was queued last counts, in whatever order jobs are named."""
-    local_endpoint({**JOBS, "end": make_wave("end", 4, "ef", "SUCCEEDED")})
+    """The execution of a thing that was queued last counts; if two were, that of the later job."""
+    jobs = {
+        name: make_wave(name, day, "ef", "SUCCEEDED") for name, day in (("end", 4), ("same", 3))
+    }
+    local_endpoint({**JOBS, **jobs})
     outcome = run("wait", *job_ids)
     assert (outcome.code, outcome.err, outcome.lines[1:]) == (code, "", lines)
 

@@ -148,7 +148,10 @@ class _Checker:
         for job_id in self.job_ids if last else ():
             for execution in self._executions(job_id, [_SUCCEEDED]):
                 failed = last.get(execution.thing_arn)
-                if failed and execution in latest_per_thing([execution, failed]).values():
+                if failed is None:
+                    continue
+                in_order = sorted((failed, execution), key=lambda e: self.job_ids.index(e.job_id))
+                if execution in latest_per_thing(in_order).values():
                     del last[execution.thing_arn]
         statuses = Counter(execution.status for execution in last.values())
         counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
