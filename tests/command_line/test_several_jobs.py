@@ -105,6 +105,34 @@ def test_the_printed_command_names_the_jobs_that_are_left(
     assert rows == to_rows(ALL, "csv")
 
 
+def test_all_rows_of_a_table_in_a_file_name_their_job(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """The run that resumes at the last job writes the same columns as the first run."""
+    local_endpoint(JOBS, faults={2: AccessDeniedError})
+    file = tmp_path / "rows"
+    first = run("list", "first", "second", "--format=table", f"--output={file}")
+    assert first.printed_arguments()[-1] == "second"
+    assert first.resume().code == 0
+    head, *rows = file.read_text().splitlines()
+    assert head.split()[:2] == ["job_id", "thing_name"]
+    expected = [[e.job_id, e.thing_name] for e in [*FIRST, *SECOND]]
+    assert [row.split()[:2] for row in rows] == expected
+
+
+def test_a_run_that_resumes_reports_unknown_jobs_again(
+    local_endpoint: StartLocalEndpoint, tmp_path: Path
+) -> None:
+    """Otherwise its exit code would say that all jobs were listed."""
+    endpoint = local_endpoint(JOBS, faults={3: AccessDeniedError})
+    first = run("list", "no-job", "first", "second", f"--output={tmp_path / 'rows'}")
+    assert first.printed_arguments()[-2:] == ["second", "no-job"]
+    second = first.resume()
+    assert (second.code, second.err) == (1, first.err.splitlines()[0] + "\n")
+    assert to_rows([*FIRST, *SECOND]) == (tmp_path / "rows").read_text()
+    assert requested_jobs(endpoint) == ["no-job", "first", *["second"] * 2, "no-job"]
+
+
 @pytest.mark.parametrize("output", ["-", "rows"])
 @pytest.mark.parametrize("max_items", [3, 5, 7, 12, 13])
 def test_max_items_counts_over_all_jobs(

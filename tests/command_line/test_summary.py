@@ -236,11 +236,12 @@ ROW = '{"thing_arn": "arn:aws:iot:us-east-1:123456789012:thing/a", "status": "FA
         (ROW.replace('"FAILED"', '"FAILED", "retry_attempt": "1"'), 1),
         ("thing_name,thing_arn,status,execution_number\na,arn:a,FAILED,one\n", 1),
         ("thing_name,thing_arn,status\na,arn:a,FAILED\nb,arn:b\n", 2),
+        ("thing_name,thing_arn,status\na,arn:a,FAILED,\n", 1),
         (f"{ROW}\n{'[' * 200_000}", 2),
     ],
     ids=[
-        *("table", "text", "list", "status", "time", "type", "number", "csv number", "csv cells"),
-        "nesting",
+        *("table", "text", "list", "status", "time", "type", "number", "csv number", "few cells"),
+        *("many cells", "nesting"),
     ],
 )
 def test_a_wrong_row_is_named(rows: str, number: int) -> None:
@@ -249,6 +250,16 @@ def test_a_wrong_row_is_named(rows: str, number: int) -> None:
     assert (outcome.code, outcome.out) == (2, "")
     rule = "must be as 'iotjobs list' writes it in the format ndjson or csv"
     assert f"row {number} of <stdin> {rule}: " in outcome.err
+
+
+@pytest.mark.parametrize(("failed", "share"), [(1, "0.1%"), (1_999, "99.9%"), (2_000, "100.0%")])
+def test_a_share_is_rounded_to_none_or_all_only_if_it_is(failed: int, share: str) -> None:
+    """One failure among thousands is not 0.0% of them."""
+    fleet = make_fleet(2_000, statuses=["SUCCEEDED"])
+    fleet[:failed] = [attrs.evolve(execution, status="FAILED") for execution in fleet[:failed]]
+    lines = run("summary", "--input=-", stdin=RowFormatter("ndjson")(fleet)).lines
+    shown = [line.split()[-1 if "FAILED " in line else 2] for line in lines if "FAILED" in line]
+    assert shown[:2] == [share] * 2
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:

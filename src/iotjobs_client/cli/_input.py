@@ -68,7 +68,9 @@ def read_rows(streams: Sequence[TextIO]) -> Iterator[JobExecutionSummary]:
             raise click.UsageError(text) from error
 
 
-def _from_cells(row: Mapping[str, str]) -> dict[str, str | int | None]:
+def _from_cells(row: Mapping[Any, Any]) -> dict[str, str | int | None]:
+    if None in row or None in row.values():
+        raise ValueError("it has not one cell for each heading")
     values = {
         name: cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA_PREFIXES else cell or None
         for name, cell in row.items()

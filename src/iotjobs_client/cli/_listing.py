@@ -48,8 +48,6 @@ class Listing:
         max_items: The maximum number of executions over all jobs; ``None`` for all.
         **options: The other options of ``list_job_executions_for_job``.
 
-    Attributes:
-        has_unknown_job: Whether :meth:`batches` skipped a job that does not exist.
     """
 
     def __init__(
@@ -70,7 +68,12 @@ class Listing:
         self._options = options
         self._count = 0
         self._start_time = retries.now()
-        self.has_unknown_job = False
+        self._unknown: tuple[str, ...] = ()
+
+    @property
+    def has_unknown_job(self) -> bool:
+        """Whether :meth:`batches` skipped a job that does not exist."""
+        return bool(self._unknown)
 
     def batches(self, *, skip_unknown: bool = False) -> Iterator[Batch]:
         """Yield a batch for each page, and an empty one for a job without pages.
@@ -93,7 +96,7 @@ class Listing:
                 if not skip_unknown or error.was_listed or (is_last and not is_any_known):
                     raise
                 self._status_line.print_error(f"iotjobs: {error}")
-                self.has_unknown_job = True
+                self._unknown += (job_ids[number],)
                 if is_last:
                     yield Batch((), 0, None)
             if self._left == 0:
@@ -103,12 +106,14 @@ class Listing:
     def _job_batches(self, job_ids: tuple[str, ...], token: str | None) -> Iterator[Batch]:
         """Yield the batches of the first job, whose end is the start of the next one."""
         others = job_ids[1:]
-        following = JobsPosition(others, self._starts[others[0]]) if others else None
+        # A later run reports unknown jobs again, because its exit code is the one that counts.
+        unknown = self._unknown
+        following = JobsPosition(others + unknown, self._starts[others[0]]) if others else None
         batch = None
         for page in self._retries.pages(
             job_ids[0], max_items=self._left, resume_token=token, **self._options
         ):
-            here = JobsPosition(job_ids, page.resume_token)
+            here = JobsPosition(job_ids + unknown, page.resume_token)
             count = len(page.executions)
             batch = Batch(page.executions, count, here if page.resume_token else following)
             yield batch

@@ -40,7 +40,7 @@ def file_option(*names: str, text: str) -> Callable[[_Command], _Command]:
     """Return the option for a file, with ``text`` as its help."""
     return click.option(
         *names,
-        type=click.Path(path_type=Path),
+        type=click.Path(readable=False, path_type=Path),
         multiple=True,
         callback=_to_file,
         metavar="FILE",

@@ -165,11 +165,11 @@ class OutputFile:
         self._written: tuple[int, JobsPosition | None] | None = None
         self._path = Path(os.path.realpath(path))  # Replace a link's target, not the link.
         self._hash = blake2b(shape.encode(), digest_size=_DIGEST_SIZE)
+        if obstacle := find_obstacle(path):
+            raise OSError(f"cannot replace {path}: {obstacle}")
         # The name is random, because processes in different containers may share a process ID. It
         # is as long as that of a .part file, so a name that is too long fails here.
         self._temporary = self._path.with_name(f".{self._path.name}.{token_hex(_DIGEST_SIZE)}.new")
-        if obstacle := find_obstacle(path):
-            raise OSError(f"cannot replace {path}: {obstacle}")
         try:
             # A file of the tempfile module could be read by its owner only.
             self._file = self._temporary.open("xb", buffering=0)
@@ -236,7 +236,8 @@ class OutputFile:
             raise OSError(f"{error.strerror}: {rows} are in {self._temporary}") from error
         digits = "[0-9a-f]" * 2 * _DIGEST_SIZE
         for part in self._path.parent.glob(f"{escape(self._path.name)}.{digits}.part"):
-            _try_to_delete(part)
+            with suppress(OSError):  # Another process may have deleted it, or have it open.
+                part.unlink()
 
     def stop(self) -> None:
         """Keep the rows for the run that resumes after them; delete the file if there are none.
@@ -253,11 +254,8 @@ class OutputFile:
         if self._written is None:
             self._temporary.unlink()
             return
-        kept = self._part(self._hash.hexdigest())
-        self._rename(kept)
-        if self.kept is not None and self.kept != kept:
-            _try_to_delete(self.kept)
-        self.kept = kept
+        self.kept = self._part(self._hash.hexdigest())
+        self._rename(self.kept)
 
     def _rename(self, path: Path) -> None:
         self._temporary.replace(path)
@@ -266,8 +264,3 @@ class OutputFile:
             digest = self._hash.hexdigest()
             position = position._replace(resume_token=f"{position.resume_token}.{digest}")
         self.position = position
-
-
-def _try_to_delete(path: Path) -> None:
-    with suppress(OSError):  # Another process may have deleted it, or have it open.
-        path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -81,7 +82,7 @@ def to_table(title: str, jobs: Jobs, summary: RolloutSummary) -> str:
         force_terminal=is_tty and has_colours(),  # Ignore FORCE_COLOR in a pipe.
         no_color=not has_colours(),
         # A pipe has no width, so no name is cut.
-        width=None if is_tty else _MAX_WIDTH,
+        width=shutil.get_terminal_size().columns if is_tty else _MAX_WIDTH,
         highlight=False,
         markup=False,
         emoji=False,
@@ -111,7 +112,7 @@ def to_table(title: str, jobs: Jobs, summary: RolloutSummary) -> str:
     outcome_counts = _to_counts(summary)
     for name, statuses in _STATUSES.items():
         count = outcome_counts[name]
-        percentage = f"{count / summary.thing_count:.1%}" if summary.thing_count else "-"
+        percentage = _to_percentage(count, summary.thing_count)
         outcomes.add_row(*[name, f"{count:,}", percentage, statuses][: len(outcomes.columns)])
 
     counts = add_table("status", "executions", "things")
@@ -120,11 +121,10 @@ def to_table(title: str, jobs: Jobs, summary: RolloutSummary) -> str:
     block = "#" if console.options.ascii_only else "█"
     for status, count in summary.executions.items():
         things = summary.things.get(status, 0)
-        share = things / summary.thing_count
-        bar = Text(block * round(bar_width * share), style=COLOURS.get(status, ""))
-        counts.add_row(
-            to_printable(status), f"{count:,}", f"{things:,}", bar.append(f" {share:.1%}", "none")
-        )
+        bar_length = round(bar_width * things / summary.thing_count)
+        bar = Text(block * bar_length, style=COLOURS.get(status, ""))
+        bar.append(f" {_to_percentage(things, summary.thing_count)}", "none")
+        counts.add_row(to_printable(status), f"{count:,}", f"{things:,}", bar)
 
     times = add_table("time", "executions", *_percentiles(summary.waiting))
     for name, durations in (("waiting", summary.waiting), ("running", summary.running)):
@@ -155,6 +155,14 @@ def to_table(title: str, jobs: Jobs, summary: RolloutSummary) -> str:
         console.print(table)
     lines = console.end_capture().splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _to_percentage(count: int, total: int) -> str:
+    """Return a percentage; it is 0.0% for none only, and 100.0% for all only."""
+    if not total:
+        return "-"
+    share = count / total
+    return f"{share if share in (0, 1) else min(max(share, 0.001), 0.999):.1%}"
 
 
 def _to_text(duration: timedelta) -> str:
