@@ -254,9 +254,8 @@ def _check_options(client: object, options: Mapping[str, object]) -> None:
         rule = "not be combined with session, which has a profile of its own"
         raise broken_rule("profile_name", rule)
     rule = "a boto3 iot client, or another object with a method list_job_executions_for_job"
-    if client is not None and (
-        isinstance(client, IoTJobsClient) or not _has("list_job_executions_for_job", client)
-    ):
+    can_list = _has("list_job_executions_for_job", client) and not isinstance(client, IoTJobsClient)
+    if client is not None and not can_list:
         raise wrong_argument("client", rule, client)
     for name, value in options.items():
         is_valid, rule = _OPTIONS[name]

@@ -24,8 +24,6 @@ attributes (the cause stays behind) and print as one line.
 
 from __future__ import annotations
 
-from typing import Any
-
 from iotjobs_client._text import one_line, redact
 
 __all__ = [
@@ -59,7 +57,6 @@ class IoTJobsError(Exception):
         is_retryable: Whether the same request may well succeed if it is sent again unchanged.
     """
 
-    args: tuple[Any, ...]
     is_retryable: bool = False
 
     def __init__(

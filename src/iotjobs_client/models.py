@@ -87,10 +87,6 @@ class JobExecutionStatus(str, Enum):
         return self.is_known and self not in (self.QUEUED, self.IN_PROGRESS)
 
 
-def _to_status(value: str) -> JobExecutionStatus:
-    return JobExecutionStatus(value)
-
-
 def _to_optional_job_id(value: str | None) -> str | None:
     return None if value is None else check_job_id(value)
 
@@ -136,7 +132,7 @@ class JobExecutionSummary:
     """
 
     thing_arn: str = attrs.field(converter=check_thing_arn)
-    status: JobExecutionStatus = attrs.field(converter=_to_status)
+    status: JobExecutionStatus = attrs.field(converter=JobExecutionStatus)
     execution_number: int | None = attrs.field(default=None, converter=to_optional_int)
     queued_at: datetime | None = attrs.field(default=None, converter=to_utc)
     started_at: datetime | None = attrs.field(default=None, converter=to_utc)
