@@ -69,6 +69,31 @@ class ListRequest:
     user_agent: str
 
 
+class _TokenBucket:
+    """Says which requests are throttled. It holds the requests of one second, like AWS's own.
+
+    Args:
+        rate: The requests per second; ``None`` for no limit.
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._level = self._capacity = max(rate or 0.0, 1.0)
+        self._filled_at = _now()
+
+    def take(self) -> bool:
+        """Take a request out of the bucket; return ``False`` if there is none."""
+        if self._rate is None:
+            return True
+        now = _now()
+        self._level = min(self._level + (now - self._filled_at) * self._rate, self._capacity)
+        self._filled_at = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
+
 class LocalEndpoint:
     """A local HTTP server that implements ``ListJobExecutionsForJob``.
 
@@ -121,20 +146,17 @@ class LocalEndpoint:
         if play is not None and (type(play) not in (int, float) or not 0 < play < inf):
             raise wrong_argument("play", "a number of seconds above 0, or None", play)
         port = to_int("port", port, 0, _LARGEST_PORT)
-        to_rate(requests_per_second)
+        self._bucket = _TokenBucket(to_rate(requests_per_second))
         self._jobs = {check_job_id(job_id): Job(job_id, jobs[job_id]) for job_id in jobs}
         executions = (e for job in self._jobs.values() for e in job.executions)
         self._play = None if play is None else Play(executions, play)
         self._latency = latency
-        self._rate = requests_per_second
         self._faults = {
             to_int("the request number of a fault", number, 1): parse_fault(fault)
             for number, fault in (faults or {}).items()
         }
         self._requests: list[ListRequest] = []
         self._lock = Lock()
-        self._capacity = max(requests_per_second or 0.0, 1.0)
-        self._allowance, self._allowance_time = self._capacity, _now()
         self._is_closing = Event()
         self._pid = os.getpid()
         self._server = Server(port, self._respond, self._is_closing)
@@ -266,7 +288,7 @@ class LocalEndpoint:
             self._requests.append(request)
             number = len(self._requests)
             fault = self._faults.get(number)
-            is_throttled = self._is_above_rate()
+            is_throttled = not self._bucket.take()
             moment = None if self._play is None else self._play.moment(_now())
         self._is_closing.wait(self._latency)
         if isinstance(fault, RawResponse):
@@ -274,18 +296,6 @@ class LocalEndpoint:
         if is_throttled:
             return to_error_response(ThrottlingError("Rate exceeded")), fault
         return self._list(request, moment, fault, number), fault
-
-    def _is_above_rate(self) -> bool:
-        # A token bucket that holds the requests of one second, like AWS's own.
-        if self._rate is None:
-            return False
-        now = _now()
-        refilled = self._allowance + (now - self._allowance_time) * self._rate
-        self._allowance, self._allowance_time = min(refilled, self._capacity), now
-        if self._allowance < 1:
-            return True
-        self._allowance -= 1
-        return False
 
     def _list(
         self, request: ListRequest, moment: datetime | None, fault: str | None, number: int
