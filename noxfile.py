@@ -36,7 +36,7 @@ FOUND = [version for version in SUPPORTED if version == RUNNING or runs(version)
 
 # The session "examples" runs the other tests. The ignored files have only such tests, and
 # importing moto for them would take longer than running many tests.
-ALL = (
+EACH_PYTHON = (
     *("tests", "src", "-m", "not one_python"),
     *("--ignore=tests/docs", "--ignore-glob=tests/client/*moto*"),
 )
@@ -64,7 +64,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests that may depend on Python on each supported one found, 3.13 with coverage."""
     # Coverage takes half as much CPU time again. Python 3.15 does not need every branch.
     coverage = ("--cov",) if session.python == "3.13" else ()
-    run_tests(session, options=(*ALL, *coverage))
+    run_tests(session, options=(*EACH_PYTHON, *coverage))
 
 
 @nox.session(python=FOUND or None)
@@ -84,7 +84,7 @@ def free_threaded(session: nox.Session) -> None:
     session.env["PYTHON_GIL"] = "0"  # The GIL stays off even if an extension module asks for it.
     session.run("python", "-c", "import sys; sys.exit(sys._is_gil_enabled())")
     without = ("--ignore-glob=*gevent*", "--ignore=tests/command_line/test_plot.py")
-    session.run("pytest", *(session.posargs or ("--numprocesses=auto", *ALL, *without)))
+    session.run("pytest", *(session.posargs or ("--numprocesses=auto", *EACH_PYTHON, *without)))
 
 
 @nox.session
@@ -96,7 +96,7 @@ def examples(session: nox.Session) -> None:
 @nox.session
 def newest(session: nox.Session) -> None:
     """Run the tests with the newest boto3 and botocore, including their pre-releases."""
-    run_tests(session, options=ALL, upgrades=("boto3", "botocore"))
+    run_tests(session, options=EACH_PYTHON, upgrades=("boto3", "botocore"))
 
 
 @nox.session(python=SUPPORTED[0])
@@ -109,7 +109,7 @@ def lowest(session: nox.Session) -> None:
     extras = project["optional-dependencies"].values()
     admitted = [*project["dependencies"], *(each for extra in extras for each in extra)]
     lowest_versions = (requirement.replace(">=", "==") for requirement in admitted)
-    run_tests(session, *lowest_versions, options=(*ALL, "--ignore=tests/listing"))
+    run_tests(session, *lowest_versions, options=(*EACH_PYTHON, "--ignore=tests/listing"))
 
 
 @nox.session
