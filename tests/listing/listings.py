@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterable, Iterator
 from contextvars import ContextVar
@@ -136,9 +137,16 @@ class FakeClock:
         self.time = 100.0
         self.pauses: list[float] = []
         self.is_stopped = False
+        self._readings = threading.local()
 
     def monotonic(self) -> float:
+        self._readings.last = self.time
         return self.time
+
+    def last_reading(self) -> float:
+        """Return what this thread read last; others may have advanced the clock since."""
+        last: float = getattr(self._readings, "last", self.time)
+        return last
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -179,13 +187,13 @@ class TimedClient(FleetClient):
         starts: The times of the requests, in seconds.
     """
 
-    def __init__(self, fleet: list[JobExecutionSummary], clock: Any = time) -> None:
+    def __init__(self, fleet: list[JobExecutionSummary], clock: FakeClock | None = None) -> None:
         super().__init__(fleet)
-        self.clock = clock
+        self._read_clock = time.monotonic if clock is None else clock.last_reading
         self.starts: list[float] = []
 
     def list_job_executions_for_job(self, **arguments: Any) -> dict[str, Any]:
-        self.starts.append(self.clock.monotonic())
+        self.starts.append(self._read_clock())
         return super().list_job_executions_for_job(**arguments)
 
     def close(self) -> None:
