@@ -134,6 +134,17 @@ def test_the_newest_state_of_an_execution_counts_in_any_order(number: int) -> No
         assert last.status == ("FAILED" if number > 2 else "SUCCEEDED")
 
 
+def test_the_newest_state_counts_if_times_or_numbers_are_missing() -> None:
+    """An execution without a number is another one than one with a number."""
+    numbered = make_execution("a", "SUCCEEDED", execution_number=1, queued_at=None)
+    states = [
+        make_execution("a", status, execution_number=None, last_updated_at=updated_at)
+        for status, updated_at in (("IN_PROGRESS", START), ("FAILED", START + timedelta(days=1)))
+    ]
+    for executions in permutations([*states, numbered]):
+        assert summarize(executions).executions == {"SUCCEEDED": 1, "FAILED": 1}
+
+
 def test_only_the_latest_executions_stay_in_memory() -> None:
     """Memory does not grow with the number of executions of a thing."""
     alive: weakref.WeakSet[JobExecutionSummary] = weakref.WeakSet()

@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar, copy_context
+from types import MethodType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -44,7 +45,7 @@ _ASYNCHRONOUS = ("aioboto3", "aiobotocore")
 _CREDENTIALS = {"Authorization": "access key ID", "X-Amz-Security-Token": "session token"}
 
 _IMPORT_PID = os.getpid()
-# The process in which a client last dropped the connections that it had inherited.
+# By client: the process that last closed its inherited connections.
 _pids: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 # True in the context of one of our calls. The client may be shared: direct calls on it, even at the
 # same time from other threads, must be unaffected.
@@ -94,8 +95,8 @@ def drop_inherited_connections(client: Any) -> None:
     Two processes on one connection would read each other's responses.
     """
     if _is_botocore_client(client) and _pids.get(client, _IMPORT_PID) != os.getpid():
-        _pids[client] = os.getpid()
         client.close()
+        _pids[client] = os.getpid()  # Only now: an interrupt may have come before.
 
 
 def is_asynchronous(value: object) -> bool:
@@ -110,8 +111,10 @@ def _is_botocore_client(client: object) -> bool:
 
 
 def _is_botocore_method(method: object) -> bool:
-    # A wrapper may have the method's name and module, but not the variables of that module.
-    variables = getattr(getattr(method, "__func__", None), "__globals__", {})
+    # A wrapper may look like the method, but has another type, or not the variables of its module.
+    if type(method) is not MethodType:
+        return False
+    variables = getattr(method.__func__, "__globals__", {})
     return str(variables.get("__name__")).startswith("botocore.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iotjobs_client._arguments import is_object
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _E = TypeVar("_E", bound=IoTJobsError)
 _FIRST_FAULT = 500
-# Errors of these modules come from a request. Those of any other module are the program's own.
+# Errors of these modules come from a request. Those of any other module are the program's or this
+# library's, and pass through.
 _MODULES = sys.stdlib_module_names | {"boto3", "botocore", "dateutil", "urllib3"}
 
 
@@ -126,7 +127,7 @@ def _from_botocore(error: Exception, chain: Iterable[BaseException]) -> IoTJobsE
 
 
 def is_foreign(error: BaseException) -> bool:
-    """Return whether ``error`` is the program's own, such as a deadline of a signal handler."""
+    """Return whether ``error`` passes through, such as a deadline of a signal handler."""
     return type(error).__module__.partition(".")[0] not in _MODULES
 
 
@@ -147,7 +148,7 @@ def raise_mapped(error: Exception, handled: BaseException | None) -> Never:
         error: The error of a call.
         handled: The error that the caller was handling before the call, so it is no cause.
     """
-    chain = [*_chain(error, handled)]
+    chain = _chain(error, handled)
     error = next(filter(None, map(wrapped_error, chain)), error)
     ours = _from_botocore(error, chain)
     if isinstance(ours, CredentialsError):
@@ -170,14 +171,15 @@ def wrapped_error(error: BaseException | None) -> Exception | None:
     return inner if isinstance(inner, Exception) and is_foreign(inner) else None
 
 
-def _chain(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
-    """Yield ``error`` and the errors that led to it, up to ``handled``."""
-    following: BaseException | None = error
-    while following is not None:
-        yield following
+def _chain(error: BaseException, handled: BaseException | None) -> list[BaseException]:
+    """Return ``error`` and the errors that led to it, up to ``handled``."""
+    chain = [error]
+    following = error.__cause__ or error.__context__
+    # A mock that raises one error again may make it its own context.
+    while following is not None and following not in (handled, *chain):
+        chain.append(following)
         following = following.__cause__ or following.__context__
-        if following is handled:
-            return
+    return chain
 
 
 def _is_raised_in(module: str, error: Exception) -> bool:

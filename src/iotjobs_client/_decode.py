@@ -31,8 +31,8 @@ _set_updated_at = _setter("last_updated_at")
 _set_retry_attempt = _setter("retry_attempt")
 _set_job_id = _setter("job_id")
 _STATUSES = {status.value: status for status in JobExecutionStatus}
-# The errors that a malformed execution raises, with a text if their own is no help. An error of any
-# other class is that of a signal handler, such as a deadline.
+# The errors that a malformed execution raises, and their texts; None keeps an error's own. An error
+# of any other class comes from a signal handler, such as a deadline.
 _ERRORS: dict[type[Exception], str | None] = {
     **dict.fromkeys((InvalidArgumentError, OverflowError, ValueError)),
     **dict.fromkeys((AttributeError, KeyError, TypeError), "not as in the API reference"),

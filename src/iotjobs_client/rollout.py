@@ -168,7 +168,12 @@ def latest_per_thing(
     """
     latest: _LatestByJob = {}
     for execution in executions:
-        _update_latest(latest, execution)
+        key = execution.job_id, execution.thing_arn
+        last = latest.setdefault(key, execution)
+        if _identity(last) == _identity(execution):
+            latest[key] = _newer(last, execution)
+        elif _is_later(execution, last):
+            latest[key] = execution
     return _latest_of_all_jobs(latest)
 
 
@@ -238,41 +243,17 @@ def _split_latest(
     executions: Iterable[JobExecutionSummary],
 ) -> tuple[Collection[JobExecutionSummary], Collection[JobExecutionSummary]]:
     """Return the last executions of the things, and all earlier ones."""
-    latest: _LatestByJob = {}
-    earlier: dict[Hashable, JobExecutionSummary] = {}
+    states: dict[Hashable, JobExecutionSummary] = {}
     for execution in executions:
-        superseded = _update_latest(latest, execution)
-        if superseded is not None:
-            state = earlier.pop(_key(execution), execution)
-            is_last = superseded is not execution
-            earlier[_key(superseded)] = superseded if is_last else _newer(state, execution)
-    last = _latest_of_all_jobs(latest)
-    superseded_by_jobs = (e for e in latest.values() if last[e.thing_arn] is not e)
-    return last.values(), [*earlier.values(), *superseded_by_jobs]
-
-
-def _update_latest(
-    latest: _LatestByJob, execution: JobExecutionSummary
-) -> JobExecutionSummary | None:
-    """Store ``execution`` in ``latest`` if it is the last one of its job and thing.
-
-    Returns:
-        The earlier of the two executions, which is not in ``latest``; ``None`` if ``execution`` is
-        the first one, or another state of the last one.
-    """
-    key = execution.job_id, execution.thing_arn
-    last = latest.setdefault(key, execution)
-    if _identity(last) == _identity(execution):
-        latest[key] = _newer(last, execution)
-        return None
-    if not _is_later(execution, last):
-        return execution
-    latest[key] = execution
-    return last
+        key = execution.job_id, execution.thing_arn, _identity(execution)
+        # The key moves to the end, because without times the execution that comes last counts.
+        states[key] = _newer(states.pop(key, execution), execution)
+    last = latest_per_thing(states.values())
+    return last.values(), [e for e in states.values() if last[e.thing_arn] is not e]
 
 
 def _newer(state: JobExecutionSummary, other: JobExecutionSummary) -> JobExecutionSummary:
-    """Return the newer of two states of an execution; ``other`` if their times do not tell."""
+    """Return the newer state of an execution; ``other`` if times are equal or one is missing."""
     updated_at, others = state.last_updated_at, other.last_updated_at
     return state if updated_at and others and updated_at > others else other
 
@@ -290,10 +271,6 @@ def _latest_of_all_jobs(latest: _LatestByJob) -> dict[str, JobExecutionSummary]:
 def _first_time(execution: JobExecutionSummary) -> datetime:
     times = execution.queued_at, execution.started_at, execution.last_updated_at
     return next(filter(None, times), _EARLIEST)
-
-
-def _key(execution: JobExecutionSummary) -> Hashable:
-    return execution.job_id, execution.thing_arn, _identity(execution)
 
 
 def _identity(execution: JobExecutionSummary) -> Hashable:

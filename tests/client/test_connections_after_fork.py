@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from support import JOB_ID, FleetClient, boto3_client, owning_client, posix_only
@@ -93,6 +94,21 @@ def test_a_forked_process_drops_inherited_connections(
         list_all(IoTJobsClient(boto3_client))  # Its connections are those of this process now.
         assert close_calls == [None]
         assert client.boto3_client is boto3_client
+        monkeypatch.undo()
+
+
+def test_an_interrupt_of_a_forked_process_leaves_no_inherited_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next request closes them if the first one was interrupted."""
+    with LocalEndpoint({JOB_ID: FLEET}) as endpoint, owning_client(endpoint.url) as client:
+        close = mock.Mock(side_effect=[KeyboardInterrupt, None])
+        monkeypatch.setattr(client.boto3_client, "close", close)
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        with pytest.raises(KeyboardInterrupt):
+            list_all(client)
+        list_all(client)
+        assert close.call_count == 2
         monkeypatch.undo()
 
 

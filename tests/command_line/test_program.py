@@ -53,6 +53,12 @@ def test_without_arguments_it_prints_its_help() -> None:
     assert (outcome.out + outcome.err).strip() == run("--help").out.strip()
 
 
+def test_a_usage_error_stays_on_its_line() -> None:
+    """A name with a newline cannot forge another line."""
+    outcome = run("summary", "--input=no\nsuch file")
+    assert outcome.err.splitlines()[-1].startswith("Error: ")
+
+
 def test_python_m_runs_the_program(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -252,10 +252,10 @@ def test_a_wrong_row_is_named(rows: str, number: int) -> None:
     assert f"row {number} of <stdin> {rule}: " in outcome.err
 
 
-@pytest.mark.parametrize(("failed", "share"), [(1, "0.1%"), (1_999, "99.9%"), (2_000, "100.0%")])
+@pytest.mark.parametrize(("failed", "share"), [(1, "0.1%"), (2_999, "99.9%"), (3_000, "100.0%")])
 def test_a_share_is_rounded_to_none_or_all_only_if_it_is(failed: int, share: str) -> None:
     """One failure among thousands is not 0.0% of them."""
-    fleet = make_fleet(2_000, statuses=["SUCCEEDED"])
+    fleet = make_fleet(3_000, statuses=["SUCCEEDED"])
     fleet[:failed] = [attrs.evolve(execution, status="FAILED") for execution in fleet[:failed]]
     lines = run("summary", "--input=-", stdin=RowFormatter("ndjson")(fleet)).lines
     shown = [line.split()[-1 if "FAILED " in line else 2] for line in lines if "FAILED" in line]

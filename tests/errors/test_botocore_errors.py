@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import botocore.exceptions
 import botocore.model
@@ -31,7 +32,11 @@ from iotjobs_client import (
     TransportError,
 )
 
-THROTTLING = ClientError({"Error": {"Code": "ThrottlingException"}}, "ListJobExecutionsForJob")
+
+def throttling() -> ClientError:
+    return ClientError({"Error": {"Code": "ThrottlingException"}}, "ListJobExecutionsForJob")
+
+
 # UndefinedModelAttributeError has no base class of botocore.
 BOTOCORE_CLASSES: list[type[Exception]] = [
     vars(botocore.model)["UndefinedModelAttributeError"],
@@ -150,25 +155,44 @@ class Deadline(Exception):  # noqa: N818  (it is an outcome, not a fault)
 @pytest.mark.parametrize(
     ("handled", "error", "expected"),
     [
-        (HTTPClientError(error=Deadline()), THROTTLING, ThrottlingError),
-        (FileNotFoundError(), SSLError(endpoint_url="x", error=ValueError("x")), TransportError),
-        (THROTTLING, NoCredentialsError(), CredentialsError),
+        (lambda: HTTPClientError(error=Deadline()), throttling, ThrottlingError),
+        (
+            FileNotFoundError,
+            lambda: SSLError(endpoint_url="x", error=ValueError("x")),
+            TransportError,
+        ),
+        (throttling, NoCredentialsError, CredentialsError),
     ],
     ids=["deadline", "file", "credentials"],
 )
 def test_an_error_that_the_caller_handles_is_no_cause(
-    handled: Exception, error: Exception, expected: type[IoTJobsError]
+    handled: Callable[[], Exception],
+    error: Callable[[], Exception],
+    expected: type[IoTJobsError],
 ) -> None:
     """A listing within ``except`` raises the same error as one outside of it."""
-    client = IoTJobsClient(ScriptedClient(error, error))
+    client = IoTJobsClient(ScriptedClient(error(), error()))
     outside = listing_error(client)
 
     def fail() -> None:
-        raise handled
+        raise handled()
 
     try:
         fail()
-    except type(handled):
+    except type(handled()):
         inside = listing_error(client)
     assert type(inside) is type(outside) is expected
     assert inside.is_retryable is outside.is_retryable
+
+
+def test_an_error_that_is_raised_again_and_again_is_mapped() -> None:
+    """A mock's one error becomes its own context if it is raised while it is handled."""
+    client = IoTJobsClient(ScriptedClient(*[throttling()] * 3))
+    executions = iter(client.list_job_executions_for_job(JOB_ID))
+    try:
+        next(executions)
+    except ThrottlingError:
+        with pytest.raises(ThrottlingError):
+            next(executions)
+    with pytest.raises(ThrottlingError):
+        next(executions)

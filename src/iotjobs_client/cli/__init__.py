@@ -35,9 +35,9 @@ def main() -> None:
     except click.ClickException as error:
         from iotjobs_client._text import to_printable
 
-        # It may contain an argument, such as the name of a file, with control characters. The help,
-        # which click raises if there is no argument, has several lines.
-        vars(error)["message"] = "\n".join(map(to_printable, error.message.split("\n")))
+        if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+            # It may contain an argument, such as the name of a file, with control characters.
+            vars(error)["message"] = to_printable(error.message)
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):  # The interrupt came before a command reported it.

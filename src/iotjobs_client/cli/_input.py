@@ -70,7 +70,7 @@ def read_rows(streams: Sequence[TextIO]) -> Iterator[JobExecutionSummary]:
 
 def _from_cells(row: Mapping[Any, Any]) -> dict[str, str | int | None]:
     if None in row or None in row.values():
-        raise ValueError("it has not one cell for each heading")
+        raise ValueError("the number of cells differs from that of the headings")
     values = {
         name: cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA_PREFIXES else cell or None
         for name, cell in row.items()

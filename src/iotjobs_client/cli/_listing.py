@@ -47,7 +47,6 @@ class Listing:
         status_line: The line that shows the progress.
         max_items: The maximum number of executions over all jobs; ``None`` for all.
         **options: The other options of ``list_job_executions_for_job``.
-
     """
 
     def __init__(
@@ -139,7 +138,7 @@ class Listing:
 def in_period(
     batches: Iterable[Batch], since: datetime | None, until: datetime | None
 ) -> Iterator[Batch]:
-    """Yield the batches with the executions whose last update is in the period, if there is one."""
+    """Keep only the executions that were updated in the period; without a period, keep all."""
     if since is None and until is None:
         yield from batches
         return

@@ -95,7 +95,7 @@ class _Checker:
     job_ids: Sequence[str]
 
     def _first(self, job_id: str, *statuses: JobExecutionStatus) -> Check | None:
-        """Return a check that waits for the first status that has executions, if one has."""
+        """Return a check that waits for the first of the statuses that has executions, if any."""
         for status in statuses:
             for page in self.retries.pages(job_id, status=status):
                 if page.executions:

@@ -70,7 +70,7 @@ class ListRequest:
 
 
 class _TokenBucket:
-    """Says which requests are throttled. It holds the requests of one second, like AWS's own.
+    """A token bucket, which holds the requests of one second.
 
     Args:
         rate: The requests per second; ``None`` for no limit.
@@ -235,8 +235,9 @@ class LocalEndpoint:
         # An option that is None must not replace a default: the client would be one of AWS.
         options = {name: value for name, value in options.items() if value is not None}
         # A proxy from the environment variables could not reach this machine's loopback address.
-        config, given = Config(proxies={}), options.get("config")
-        options["config"] = config.merge(given) if isinstance(given, Config) else given or config
+        config = Config(proxies={})
+        given = options.get("config", config)
+        options["config"] = config.merge(given) if isinstance(given, Config) else given
         defaults: dict[str, Any] = {"session": TestingSession(), "endpoint_url": self.url}
         return IoTJobsClient(**{**defaults, **options})
 
