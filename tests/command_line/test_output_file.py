@@ -347,6 +347,15 @@ def test_a_page_that_was_written_in_part_is_not_kept(tmp_path: Path) -> None:
     assert {path.read_text() for path in tmp_path.iterdir()} == {"first\n", "first\nsecond\n"}
 
 
+def test_a_run_that_stops_after_its_last_page_is_complete(tmp_path: Path) -> None:
+    """A signal may come when all rows are there, and before the file is renamed."""
+    output = OutputFile(tmp_path / "rows")
+    output.write("all\n", 1, None)
+    output.stop()
+    assert output.is_finished
+    assert (tmp_path / "rows").read_text() == "all\n"
+
+
 def test_two_runs_at_once_do_not_mix_their_rows(tmp_path: Path) -> None:
     """Each run writes to a file of its own; the last one to end replaces the file."""
     file = tmp_path / "rows"
