@@ -28,8 +28,14 @@ from iotjobs_client import CredentialsError, IoTJobsClient, TransportError
 from iotjobs_client.testing import LocalEndpoint, make_fleet
 
 during_a_request = posix_only("Windows runs no signal handler during a request")
-# urllib3 leaves the socket of an interrupted request to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [
+    # urllib3 leaves the socket of an interrupted request to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    # http.client leaves a response without attributes if its constructor is interrupted.
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <http.client.HTTP:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 FLEET = make_fleet(600)
 MODES: list[Any] = ["legacy", "standard", "adaptive"]
 
