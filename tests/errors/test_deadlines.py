@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import socket
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,13 +57,20 @@ class Deadline(Exception):  # noqa: N818  (it is an outcome, not a fault)
 @contextmanager
 def deadline_once(condition: Callable[[], bool]) -> Iterator[None]:
     """Raise a deadline in this thread, from a signal handler, once the condition is true."""
+    is_over = False
 
     def handle(*_: object) -> None:
-        raise Deadline
+        nonlocal is_over
+        if not is_over:
+            is_over = True
+            raise Deadline
 
     def send() -> None:
         wait_until(condition)
-        os.kill(os.getpid(), signal.SIGUSR1)
+        # A signal that comes just before a system call does not interrupt it.
+        while not is_over:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.05)
 
     previous = signal.signal(signal.SIGUSR1, handle)
     thread = Thread(target=send)
@@ -70,6 +78,7 @@ def deadline_once(condition: Callable[[], bool]) -> Iterator[None]:
         thread.start()
         yield
     finally:
+        is_over = True
         thread.join()
         signal.signal(signal.SIGUSR1, previous)
 
