@@ -95,8 +95,8 @@ def drop_inherited_connections(client: Any) -> None:
     Two processes on one connection would read each other's responses.
     """
     if _is_botocore_client(client) and _pids.get(client, _IMPORT_PID) != os.getpid():
-        client.close()
-        _pids[client] = os.getpid()  # Only now: an interrupt may have come before.
+        client.close()  # An interrupt of this leaves the client to be closed again.
+        _pids[client] = os.getpid()
 
 
 def is_asynchronous(value: object) -> bool:

@@ -71,7 +71,7 @@ class Listing:
 
     @property
     def has_unknown_job(self) -> bool:
-        """Whether :meth:`batches` skipped a job that does not exist."""
+        """True if :meth:`batches` skipped a job that does not exist."""
         return bool(self._unknown)
 
     def batches(self, *, skip_unknown: bool = False) -> Iterator[Batch]:

@@ -82,7 +82,7 @@ class _TokenBucket:
         self._filled_at = _now()
 
     def take(self) -> bool:
-        """Take a request out of the bucket; return ``False`` if there is none."""
+        """Take a request out of the bucket; return ``False`` if it is empty."""
         if self._rate is None:
             return True
         now = _now()
@@ -232,7 +232,7 @@ class LocalEndpoint:
         """
         from botocore.config import Config
 
-        # An option that is None must not replace a default: the client would be one of AWS.
+        # None must not replace a default value: the client would send requests to AWS.
         options = {name: value for name, value in options.items() if value is not None}
         # A proxy from the environment variables could not reach this machine's loopback address.
         config = Config(proxies={})
