@@ -70,7 +70,7 @@ def add_description(
 
 
 def mark_short_code(_app: Sphinx, doctree: nodes.document, _page: str) -> None:
-    """Mark code that is short enough for one line, such as ``--format``; browsers break it."""
+    """Mark short code, such as ``--format``, because browsers break it at its hyphens."""
     for literal in doctree.findall(nodes.literal):
         if len(literal.astext()) <= LONGEST_SHORT_CODE:
             literal["classes"].append("short")

@@ -95,8 +95,8 @@ def drop_inherited_connections(client: Any) -> None:
     Two processes on one connection would read each other's responses.
     """
     if _is_botocore_client(client) and _pids.get(client, _IMPORT_PID) != os.getpid():
-        client.close()  # An interrupt of this leaves the client to be closed again.
-        _pids[client] = os.getpid()
+        client.close()
+        _pids[client] = os.getpid()  # Noted last: after an interrupt, the next call closes again.
 
 
 def is_asynchronous(value: object) -> bool:
@@ -111,7 +111,7 @@ def _is_botocore_client(client: object) -> bool:
 
 
 def _is_botocore_method(method: object) -> bool:
-    # A wrapper may look like the method, but has another type, or not the variables of its module.
+    # A wrapper may copy the attributes of the method, but not its type and its variables.
     if type(method) is not MethodType:
         return False
     variables = getattr(method.__func__, "__globals__", {})

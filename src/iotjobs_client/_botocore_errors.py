@@ -174,11 +174,11 @@ def wrapped_error(error: BaseException | None) -> Exception | None:
 def _chain(error: BaseException, handled: BaseException | None) -> list[BaseException]:
     """Return ``error`` and the errors that led to it, up to ``handled``."""
     chain = [error]
-    following = error.__cause__ or error.__context__
-    # A mock that raises one error again may make it its own context.
-    while following is not None and following not in (handled, *chain):
-        chain.append(following)
-        following = following.__cause__ or following.__context__
+    while cause := chain[-1].__cause__ or chain[-1].__context__:
+        # An error that a mock raises again may lead to itself.
+        if cause in (handled, *chain):
+            break
+        chain.append(cause)
     return chain
 
 

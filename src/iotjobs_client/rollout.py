@@ -5,10 +5,10 @@ The functions take any iterable of executions and read it once; they make no req
 executions, because it must count an execution once that the listing contains in two states.
 
 An execution is identified by its job, its thing and its ``execution_number``. A listing of several
-statuses contains an execution twice if its status changed during the listing. Only the state counts
-that was updated last; of two with equal times, or without times, the one that comes last. An
-execution without a number is identified by its ``queued_at``. Executions of a job on a thing that
-have neither count as one.
+statuses contains an execution twice if its status changed during the listing. It counts in the
+state that was updated last. If these times are equal or missing, the state that comes last counts.
+An execution without a number is identified by its ``queued_at``. Executions of a job on a thing
+that have neither count as one.
 """
 
 from __future__ import annotations

@@ -161,9 +161,9 @@ def test_a_wrapper_of_the_method_sees_datetimes(borrowed: Any) -> None:
     # The first listing registers the handlers, which must stay inactive for a wrapper.
     assert list_with(borrowed) == list_with(Delegating()) == FLEET
     bound = MethodType(lambda _, **arguments: wrapper(**arguments), borrowed)
-    proxy = SimpleNamespace(__self__=borrowed, __func__=method.__func__)
     proxy_type = type("Proxy", (SimpleNamespace,), {"__call__": lambda _, **kw: wrapper(**kw)})
-    for wrapped in (wrapper, bound, proxy_type(**vars(proxy))):
+    proxy = proxy_type(__self__=borrowed, __func__=method.__func__)
+    for wrapped in (wrapper, bound, proxy):
         borrowed.list_job_executions_for_job = wrapped
         assert list_with(borrowed) == FLEET
     assert seen == [datetime] * 4

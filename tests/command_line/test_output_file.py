@@ -244,7 +244,9 @@ def test_another_open_stream_is_not_replaced(
 ) -> None:
     """A link may lead to it, as ``/dev/stderr`` does."""
     if command == "summary":
-        pytest.importorskip("matplotlib", reason="--plot needs it, and the GIL may be off")
+        pytest.importorskip(
+            "matplotlib", reason="--plot needs matplotlib, which has no wheels without the GIL"
+        )
     endpoint = local_endpoint({JOB_ID: FLEET})
     file, link = tmp_path / "log", tmp_path / "link.svg"
     with file.open("w") as log:

@@ -1,4 +1,4 @@
-"""The rows that ``iotjobs list`` wrote, as executions again."""
+"""Reads the rows that ``iotjobs list`` wrote back into executions."""
 
 from __future__ import annotations
 

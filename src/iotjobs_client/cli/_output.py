@@ -1,4 +1,4 @@
-"""The destinations of rows, standard output or an atomic file, and their positions."""
+"""The destinations of rows, and the position up to which they have the rows."""
 
 from __future__ import annotations
 
@@ -127,11 +127,11 @@ def _append(out: Any, data: bytes) -> None:
 class OutputFile:
     """A file that is replaced atomically when all rows are there.
 
-    Open it, write rows, and then finish() it, which makes it FILE, or stop() it, which makes it
-    ``FILE.DIGEST.part`` for another run. Until then, the rows are in a temporary file beside it.
-    The digest of the rows also follows the token in the printed command. A run with this command
-    copies the rows that have the digest, from either file. If neither has them, it is refused. So
-    no row is lost, duplicated or mixed with rows of another listing.
+    Rows are written to a temporary file beside it. :meth:`finish` renames this file to ``FILE``,
+    and :meth:`stop` to ``FILE.DIGEST.part``. The digest of the rows also follows the token in the
+    printed command. A run with this command copies the rows that have the digest, from either file.
+    If neither has them, it is refused. So no row is lost, duplicated or mixed with rows of another
+    listing.
 
     Args:
         path: The file. A run that does not resume replaces an existing one.

@@ -38,7 +38,7 @@ class RowFormatter:
     Args:
         output_format: One of ``FORMATS``.
         with_headings: Whether the first rows of a table or csv have headings.
-        job_ids: The jobs; a table of several, or one that need not fit, has a column for them.
+        job_ids: The jobs. A table has a column for them, except that of one job on a terminal.
         in_colour: Whether a table has colours.
         width: The columns of the terminal; ``None`` if the table need not fit one.
     """
@@ -123,7 +123,7 @@ class _Table:
         self, *, job_ids: Sequence[str], with_headings: bool, in_colour: bool, width: int | None
     ) -> None:
         self._job_ids = job_ids
-        # In a file, all runs that resume must have the same columns, down to the last job.
+        # A run that resumes at the last job must write the columns of the first run to its file.
         has_jobs = len(job_ids) > 1 or width is None
         self._columns = ("job_id", *_COLUMNS) if has_jobs else _COLUMNS
         self._with_headings = with_headings

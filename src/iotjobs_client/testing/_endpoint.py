@@ -70,7 +70,7 @@ class ListRequest:
 
 
 class _TokenBucket:
-    """A token bucket, which holds the requests of one second.
+    """Limits the rate of requests: a token bucket with the capacity of one second.
 
     Args:
         rate: The requests per second; ``None`` for no limit.
